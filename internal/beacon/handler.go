@@ -11,8 +11,8 @@ import (
 // Handler serves b as a drand relay does, versions 1 and 2:
 //
 //	/chains                              the chain's hash in a list
-//	/info, /<hash>/info                  the chain's description
-//	/public/<n>, /<hash>/public/<n>      round n or "latest", with randomness
+//	/<hash>/info                         the chain's description
+//	/<hash>/public/<n>                   round n or "latest", with randomness
 //	/v2/chains, /v2/chains/<hash>/info   the same for version 2
 //	/v2/chains/<hash>/rounds/<n>         round n or "latest", without randomness
 //
@@ -23,7 +23,7 @@ func Handler(b Beacon) http.Handler {
 	list := func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 3600, []byte(`["`+info.Hash+`"]`+"\n")) }
 	describe := func(version int) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
-			if h := r.PathValue("hash"); h != "" && h != info.Hash {
+			if r.PathValue("hash") != info.Hash {
 				http.Error(w, "unknown chain", http.StatusNotFound)
 				return
 			}
@@ -35,17 +35,15 @@ func Handler(b Beacon) http.Handler {
 	}
 	mux.HandleFunc("GET /chains", list)
 	mux.HandleFunc("GET /v2/chains", list)
-	mux.HandleFunc("GET /info", describe(1))
 	mux.HandleFunc("GET /{hash}/info", describe(1))
 	mux.HandleFunc("GET /v2/chains/{hash}/info", describe(2))
-	mux.HandleFunc("GET /public/{round}", round(1))
 	mux.HandleFunc("GET /{hash}/public/{round}", round(1))
 	mux.HandleFunc("GET /v2/chains/{hash}/rounds/{round}", round(2))
 	return mux
 }
 
 func serveRound(w http.ResponseWriter, req *http.Request, b Beacon, version int) {
-	if h := req.PathValue("hash"); h != "" && h != b.Info().Hash {
+	if req.PathValue("hash") != b.Info().Hash {
 		http.Error(w, "unknown chain", http.StatusNotFound)
 		return
 	}
