@@ -117,8 +117,10 @@ func DecodeExtrinsic(b []byte) (Extrinsic, error) {
 	return x, nil
 }
 
-// Hash names the transaction.
-func (x Extrinsic) Hash() string { return hashText(blake2b.Sum256(x.Encode())) }
+// Hash names the transaction. The signature is no part of it.
+func (x Extrinsic) Hash() string { return hashText(x.id()) }
+
+func (x Extrinsic) id() [32]byte { return blake2b.Sum256(x.appendUnsigned(nil)) }
 
 func hashText(h [32]byte) string { return "0x" + hex.EncodeToString(h[:]) }
 
