@@ -50,3 +50,15 @@ func (e *Error) Unwrap() error { return e.Kind }
 func fail(kind error, column string, offset int64, format string, args ...any) *Error {
 	return &Error{Kind: kind, Column: column, Offset: offset, Row: -1, Detail: fmt.Sprintf(format, args...)}
 }
+
+// readError is a failure of the storage, which says nothing about the file.
+type readError struct {
+	offset int64
+	err    error
+}
+
+func (e *readError) Error() string {
+	return fmt.Sprintf("couldn't read window file at byte %d: %v", e.offset, e.err)
+}
+
+func (e *readError) Unwrap() error { return e.err }

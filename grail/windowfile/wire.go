@@ -23,25 +23,25 @@ const (
 // maxDepth is how deep structs and lists may nest; the deepest place that Parquet defines is 6.
 const maxDepth = 16
 
-// thrift reads the compact protocol from bytes that nobody vouches for. It allocates nothing by itself, never reads past its
+// wire reads the compact protocol from bytes that nobody vouches for. It allocates nothing by itself, never reads past its
 // end, and keeps the first fault; after a fault every read gives zero.
-type thrift struct {
+type wire struct {
 	b     []byte
 	pos   int
 	depth int
 	fault string
 }
 
-func (t *thrift) fail(what string) {
+func (t *wire) fail(what string) {
 	if t.fault == "" {
 		t.fault = what
 		t.pos = len(t.b)
 	}
 }
 
-func (t *thrift) ok() bool { return t.fault == "" }
+func (t *wire) ok() bool { return t.fault == "" }
 
-func (t *thrift) byte() byte {
+func (t *wire) byte() byte {
 	if t.pos >= len(t.b) {
 		t.fail("ends early")
 		return 0
@@ -51,7 +51,7 @@ func (t *thrift) byte() byte {
 	return c
 }
 
-func (t *thrift) uvarint() uint64 {
+func (t *wire) uvarint() uint64 {
 	var v uint64
 	for shift := 0; shift < 64; shift += 7 {
 		c := t.byte()
@@ -64,12 +64,12 @@ func (t *thrift) uvarint() uint64 {
 	return 0
 }
 
-func (t *thrift) varint() int64 {
+func (t *wire) varint() int64 {
 	u := t.uvarint()
 	return int64(u>>1) ^ -int64(u&1)
 }
 
-func (t *thrift) i32() int32 {
+func (t *wire) i32() int32 {
 	v := t.varint()
 	if v < math.MinInt32 || v > math.MaxInt32 {
 		t.fail("32-bit integer out of range")
@@ -79,7 +79,7 @@ func (t *thrift) i32() int32 {
 }
 
 // bytes returns n bytes of the input without copying.
-func (t *thrift) bytes(n uint64) []byte {
+func (t *wire) bytes(n uint64) []byte {
 	if n > uint64(len(t.b)-t.pos) {
 		t.fail("text ends early")
 		return nil
@@ -89,10 +89,10 @@ func (t *thrift) bytes(n uint64) []byte {
 	return s
 }
 
-func (t *thrift) binary() []byte { return t.bytes(t.uvarint()) }
+func (t *wire) binary() []byte { return t.bytes(t.uvarint()) }
 
 // list reads a list's header. Each element takes at least one byte, so a size beyond the bytes left is a fault.
-func (t *thrift) list() (size int, typ byte) {
+func (t *wire) list() (size int, typ byte) {
 	h := t.byte()
 	n := uint64(h >> 4)
 	if n == 15 {
@@ -106,7 +106,7 @@ func (t *thrift) list() (size int, typ byte) {
 }
 
 // each calls f for every element of a list.
-func (t *thrift) each(want byte, f func()) {
+func (t *wire) each(want byte, f func()) {
 	n, typ := t.list()
 	if n > 0 && typ != want {
 		t.fail("list has elements of another type")
@@ -122,7 +122,7 @@ func (t *thrift) each(want byte, f func()) {
 }
 
 // fields calls f for every field of a struct. f reads the value, or calls skip.
-func (t *thrift) fields(f func(id int, typ byte)) {
+func (t *wire) fields(f func(id int, typ byte)) {
 	if t.depth++; t.depth > maxDepth {
 		t.fail("nested too deep")
 	}
@@ -144,7 +144,7 @@ func (t *thrift) fields(f func(id int, typ byte)) {
 }
 
 // want checks the type of a field; a field of another type is skipped.
-func (t *thrift) want(got, typ byte) bool {
+func (t *wire) want(got, typ byte) bool {
 	if got == typ || typ == tTrue && got == tFalse {
 		return true
 	}
@@ -152,7 +152,7 @@ func (t *thrift) want(got, typ byte) bool {
 	return false
 }
 
-func (t *thrift) skip(typ byte) {
+func (t *wire) skip(typ byte) {
 	switch typ {
 	case tTrue, tFalse:
 	case tI8:
@@ -190,7 +190,7 @@ func (t *thrift) skip(typ byte) {
 }
 
 // skipItems skips elements of a container, where a bool takes a byte of its own.
-func (t *thrift) skipItems(n int, typ byte) {
+func (t *wire) skipItems(n int, typ byte) {
 	if t.depth++; t.depth > maxDepth {
 		t.fail("nested too deep")
 	}
