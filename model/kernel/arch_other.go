@@ -1,3 +1,5 @@
+//go:build !amd64
+
 package kernel
 
 // Without assembly every kernel is its portable form.
