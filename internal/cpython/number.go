@@ -13,8 +13,8 @@ import (
 // ErrNumber says that Python's int() or float() would raise for a value.
 var ErrNumber = errors.New("not a number to Python")
 
-// asciiNumber maps decimal digits of all scripts to ASCII and white space to blanks, as CPython does before it reads a number, and strips it.
-// ok is false when s holds something else outside ASCII.
+// asciiNumber maps decimal digits of all scripts to ASCII and white space outside ASCII to blanks, as CPython does before it reads a number, and
+// strips it. ok is false when s holds something else outside ASCII.
 func asciiNumber(s string) (string, bool) {
 	ascii := true
 	for i := range len(s) {
@@ -24,7 +24,7 @@ func asciiNumber(s string) (string, bool) {
 		var b strings.Builder
 		for _, r := range s {
 			switch {
-			case r < 0x80 && !IsSpace(r):
+			case r < 0x80:
 				b.WriteRune(r)
 			case IsSpace(r):
 				b.WriteByte(' ')
@@ -38,7 +38,7 @@ func asciiNumber(s string) (string, bool) {
 		}
 		s = b.String()
 	}
-	return strings.Trim(s, "\t\n\v\f\r "), true // an ASCII text keeps U+001C to U+001F, which are then errors
+	return strings.Trim(s, "\t\n\v\f\r "), true // U+001C to U+001F, though white space to str.strip, stay and are errors
 }
 
 func decimalDigit(r rune) (byte, bool) {
@@ -110,6 +110,9 @@ func ParseFloat(s string) (float64, error) {
 		return 0, fmt.Errorf("couldn't read a float from %s: %w", quote(s), ErrNumber)
 	}
 	f, err := strconv.ParseFloat(t, 64)
+	if strings.EqualFold(strings.TrimLeft(t, "+-"), "nan") {
+		f, err = math.NaN(), nil // strconv knows no signed NaN
+	}
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
 		return 0, fmt.Errorf("couldn't read a float from %s: %w", quote(s), ErrNumber)
 	}
