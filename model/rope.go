@@ -48,9 +48,12 @@ func (s RopeScaling) frequency(f float64) float64 {
 	return f
 }
 
+// Positions is the number of positions that the tables cover.
+func (r *Rope) Positions() int { return len(r.cos) / r.half }
+
 // Grow extends the tables to n positions. It must not run beside Apply.
 func (r *Rope) Grow(n int) {
-	for p := len(r.cos) / max(r.half, 1); p < n; p++ {
+	for p := r.Positions(); p < n; p++ {
 		for _, inv := range r.inv {
 			angle := float64(float32(p) * inv)
 			r.cos = append(r.cos, float32(math.Cos(angle)))

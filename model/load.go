@@ -1,0 +1,167 @@
+package model
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/nanteos/nanteos/model/kernel"
+	"github.com/nanteos/nanteos/model/safetensors"
+)
+
+// Load reads a Hugging Face folder: config.json and one or several
+// safetensors files with weights in bf16 (kept as such), f32 or f16 (widened).
+// Weights that the configuration doesn't name are an error, except a
+// lm_head.weight beside tied embeddings, which is ignored.
+func Load(dir string, opt ...Options) (*Model, error) {
+	cfg, err := ReadConfig(dir)
+	if err != nil {
+		return nil, err
+	}
+	folder, err := safetensors.OpenDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't load the model's weights: %w", err)
+	}
+	defer folder.Close()
+	known := map[string]bool{"lm_head.weight": true}
+	for _, t := range cfg.Tensors() {
+		known[t.Name] = true
+	}
+	for _, name := range folder.Names() {
+		if !known[name] && !ignorable(name) {
+			return nil, fmt.Errorf("couldn't load the model: %s is a weight that a %s of this configuration doesn't have: %w", name, cfg.Architecture, ErrUnsupported)
+		}
+	}
+	m, err := build(cfg, func(name string) (Tensor, error) { return readTensor(folder, name) }, opt...)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't load %s: %w", dir, err)
+	}
+	return m, nil
+}
+
+// ReadWeights reads all weights of a folder, widened to f32, for training.
+func ReadWeights(dir string) (Config, map[string]Tensor, error) {
+	cfg, err := ReadConfig(dir)
+	if err != nil {
+		return cfg, nil, err
+	}
+	folder, err := safetensors.OpenDir(dir)
+	if err != nil {
+		return cfg, nil, fmt.Errorf("couldn't read the model's weights: %w", err)
+	}
+	defer folder.Close()
+	weights := map[string]Tensor{}
+	for _, spec := range cfg.Tensors() {
+		t, err := readTensor(folder, spec.Name)
+		if err != nil {
+			return cfg, nil, fmt.Errorf("couldn't read %s: %w", dir, err)
+		}
+		weights[spec.Name] = Tensor{Shape: t.Shape, F32: append([]float32(nil), widened(t)...)}
+	}
+	return cfg, weights, nil
+}
+
+// ignorable are tensors of old checkpoints that hold constants.
+func ignorable(name string) bool { return filepath.Ext(name) == ".inv_freq" }
+
+func readTensor(folder *safetensors.Folder, name string) (Tensor, error) {
+	t, err := folder.Tensor(name)
+	if err != nil {
+		return Tensor{}, err
+	}
+	if t.DType == safetensors.BF16 {
+		x, err := t.BF16()
+		return Tensor{Shape: t.Shape, BF16: x}, err
+	}
+	x, err := t.Float32s()
+	return Tensor{Shape: t.Shape, F32: x}, err
+}
+
+// WriteFolder writes config.json and model.safetensors into dir (made if
+// missing), rounding f32 weights to bf16 if the configuration's StorageDType is
+// "bfloat16".
+func WriteFolder(dir string, cfg Config, weights map[string]Tensor) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("couldn't write the model: %w", err)
+	}
+	var list []safetensors.Tensor
+	for _, spec := range cfg.Tensors() {
+		t, ok := weights[spec.Name]
+		if !ok || len(t.F32)+len(t.BF16) != (Tensor{Shape: spec.Shape}).Len() {
+			return fmt.Errorf("couldn't write the model: weight %s is missing or has the wrong size", spec.Name)
+		}
+		switch {
+		case t.BF16 != nil:
+			list = append(list, safetensors.FromBF16(spec.Name, spec.Shape, t.BF16))
+		case cfg.StorageDType == "bfloat16":
+			x := make([]uint16, len(t.F32))
+			kernel.F32ToBF16(x, t.F32)
+			list = append(list, safetensors.FromBF16(spec.Name, spec.Shape, x))
+		default:
+			list = append(list, safetensors.FromFloat32s(spec.Name, spec.Shape, t.F32))
+		}
+	}
+	text, err := cfg.JSON()
+	if err != nil {
+		return err
+	}
+	if err := safetensors.Write(filepath.Join(dir, "model.safetensors"), list, map[string]string{"format": "pt"}); err != nil {
+		return fmt.Errorf("couldn't write the model: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), text, 0o644); err != nil {
+		return fmt.Errorf("couldn't write the model: %w", err)
+	}
+	return nil
+}
+
+// JSON is the text of a config.json that ParseConfig and Hugging Face's
+// library read as this configuration.
+func (c *Config) JSON() ([]byte, error) {
+	kind := map[string]string{"LlamaForCausalLM": "llama", "Qwen2ForCausalLM": "qwen2", "Qwen3ForCausalLM": "qwen3"}[c.Architecture]
+	if kind == "" {
+		return nil, fmt.Errorf("couldn't write config.json: architecture is %q: %w", c.Architecture, ErrUnsupported)
+	}
+	dtype := c.StorageDType
+	if dtype == "" {
+		dtype = "float32"
+	}
+	o := map[string]any{
+		"architectures": []string{c.Architecture}, "model_type": kind, "hidden_act": "silu",
+		"vocab_size": c.VocabSize, "hidden_size": c.HiddenSize, "intermediate_size": c.IntermediateSize,
+		"num_hidden_layers": c.Layers, "num_attention_heads": c.Heads, "num_key_value_heads": c.KVHeads, "head_dim": c.HeadDim,
+		"rms_norm_eps": c.NormEps, "rope_theta": c.RopeTheta, "rope_scaling": nil,
+		"max_position_embeddings": c.MaxPositions, "tie_word_embeddings": c.TieEmbeddings,
+		"attention_bias": c.AttentionBias, "torch_dtype": dtype, "initializer_range": c.InitializerStdDev,
+		"bos_token_id": nil, "eos_token_id": nil, "pad_token_id": nil, "attention_dropout": 0.0, "use_cache": true,
+	}
+	if kind == "llama" {
+		o["mlp_bias"] = c.MLPBias
+	}
+	switch c.RopeScaling.Type {
+	case "linear":
+		o["rope_scaling"] = map[string]any{"rope_type": "linear", "factor": c.RopeScaling.Factor}
+	case "llama3":
+		r := c.RopeScaling
+		o["rope_scaling"] = map[string]any{"rope_type": "llama3", "factor": r.Factor, "low_freq_factor": r.LowFreqFactor,
+			"high_freq_factor": r.HighFreqFactor, "original_max_position_embeddings": r.OriginalContexts}
+	}
+	if c.BOS >= 0 {
+		o["bos_token_id"] = c.BOS
+	}
+	if c.Pad >= 0 {
+		o["pad_token_id"] = c.Pad
+	}
+	switch len(c.EOS) {
+	case 0:
+	case 1:
+		o["eos_token_id"] = c.EOS[0]
+	default:
+		o["eos_token_id"] = c.EOS
+	}
+	text, err := json.MarshalIndent(o, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("couldn't write config.json: %w", err)
+	}
+	return append(text, '\n'), nil
+}
