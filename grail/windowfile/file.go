@@ -116,7 +116,7 @@ func readInt(s string) (int64, error) {
 func (f *File) Ranges(cols Columns, from, to int64) []Range {
 	var out []Range
 	for _, g := range f.foot.groups {
-		if g.first >= to || g.first+g.rows <= from {
+		if max(from, g.first) >= min(to, g.first+g.rows) {
 			continue
 		}
 		for i, l := range f.leaves {

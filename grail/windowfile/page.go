@@ -123,37 +123,47 @@ func (p *pages) wrap(err error) error {
 	return p.fault(ErrCorrupt, "%v", err)
 }
 
-// ensure makes the window hold the next n bytes of the chunk, or all that is left of it, and returns them.
-func (p *pages) ensure(n int) ([]byte, error) {
+// ensure makes the window hold the next n bytes of the chunk, or all that is left of it, and returns them. What the window holds
+// already is not fetched again; ahead is how much more may be fetched along with it.
+func (p *pages) ensure(n, ahead int) ([]byte, error) {
 	n = int(min(int64(n), p.end-p.pos))
-	at := int(p.pos - p.winAt)
-	if at >= 0 && at+n <= len(p.win) {
-		return p.win[at : at+n], nil
+	at := p.pos - p.winAt
+	if at >= 0 && at+int64(n) <= int64(len(p.win)) {
+		return p.win[at : at+int64(n)], nil
 	}
-	size := int(min(max(int64(n), int64(p.f.lim.ReadAhead)), p.end-p.pos))
-	if cap(p.win) < size {
-		if err := p.scan.grow(p, int64(size-cap(p.win))); err != nil {
+	var held []byte
+	if at >= 0 && at < int64(len(p.win)) {
+		held = p.win[at:]
+	}
+	size := int(min(max(int64(n), int64(ahead)), p.end-p.pos))
+	win := p.win
+	if cap(win) < size {
+		if err := p.scan.grow(p, int64(size-cap(win))); err != nil {
 			return nil, err
 		}
-		p.win = make([]byte, size)
+		win = make([]byte, size)
 	}
-	p.win = p.win[:size]
-	p.winAt = p.pos
-	if err := readFull(p.f.r, p.win, p.pos); err != nil {
+	win = win[:size]
+	kept := copy(win, held)
+	p.win, p.winAt = win, p.pos
+	if err := readFull(p.f.r, win[kept:], p.pos+int64(kept)); err != nil {
 		p.win = p.win[:0]
 		return nil, err
 	}
-	return p.win[:n], nil
+	return win[:n], nil
 }
 
+// firstTry is how much is fetched for a page header alone: most take less than a hundred bytes.
+const firstTry = 512
+
 // header reads the header of the next page and steps over it.
-func (p *pages) header() (pageHeader, error) {
+func (p *pages) header(ahead int) (pageHeader, error) {
 	p.pageAt = p.pos
 	if p.seen++; p.seen > p.f.lim.Pages {
 		return pageHeader{}, p.fault(ErrTooLarge, "%s", tooMany("pages", int64(p.seen), int64(p.f.lim.Pages)))
 	}
-	for try := 512; ; try *= 8 {
-		b, err := p.ensure(try)
+	for try := firstTry; ; try *= 8 {
+		b, err := p.ensure(try, ahead)
 		if err != nil {
 			return pageHeader{}, err
 		}
@@ -178,7 +188,11 @@ func (p *pages) header() (pageHeader, error) {
 // how many rows it left out that way. ok is false at the end of the chunk.
 func (p *pages) next(skip int64) (skipped int64, ok bool, err error) {
 	for p.chunkLeft > 0 {
-		h, err := p.header()
+		ahead := p.f.lim.ReadAhead
+		if skip > 0 && p.leaf.maxRep == 0 && p.seen > 0 {
+			ahead = firstTry // the page itself is hardly wanted
+		}
+		h, err := p.header(ahead)
 		if err != nil {
 			return skipped, false, err
 		}
@@ -214,7 +228,7 @@ func (p *pages) next(skip int64) (skipped int64, ok bool, err error) {
 
 // payload decompresses the bytes of the page behind header h, leaving out the first raw bytes, which are not compressed.
 func (p *pages) payload(h pageHeader, raw int) (head, body []byte, err error) {
-	b, err := p.ensure(h.compressed)
+	b, err := p.ensure(h.compressed, p.f.lim.ReadAhead)
 	if err != nil {
 		return nil, nil, err
 	}
