@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"hash/fnv"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -116,4 +117,14 @@ func (l *layout) initialise(c *model.Config, theta []float32, seed uint64) {
 			}
 		}
 	}
+}
+
+// digest names the layout: two trainers with the same digest have the same
+// weights at the same places.
+func (l *layout) digest() string {
+	h := fnv.New64a()
+	for _, w := range l.list {
+		fmt.Fprintf(h, "%s%v;", w.spec.Name, w.spec.Shape)
+	}
+	return fmt.Sprintf("%016x", h.Sum64())
 }
