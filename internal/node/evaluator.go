@@ -1,0 +1,60 @@
+package node
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nanteos/nanteos/grail"
+	"github.com/nanteos/nanteos/task"
+)
+
+// Evaluator poses and grades the problems of a window. Miner and validator use the same one. It is safe for several goroutines.
+type Evaluator struct {
+	env      task.Environment
+	mode     task.Mode
+	text     Text
+	eos      int32
+	gradeEOS bool
+}
+
+// NewEvaluator makes the evaluator of a model. The error wraps ErrPolicy where its environment is unknown here.
+func NewEvaluator(rules grail.Rules, m *Model) (*Evaluator, error) {
+	env, err := m.Policy.Environment()
+	if err != nil {
+		return nil, fmt.Errorf("couldn't evaluate with checkpoint %d: %w: %w", m.Policy.Checkpoint, ErrPolicy, err)
+	}
+	return &Evaluator{env: env, mode: m.Policy.Mode, text: m.Text, eos: m.Engine.Info().EOS, gradeEOS: rules.GradeEOS}, nil
+}
+
+// PromptTokens returns the prompt of a seed's problem: the token ids that every rollout of the group begins with.
+func (e *Evaluator) PromptTokens(ctx context.Context, seed uint32) ([]int32, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	t, err := e.env.Task(seed)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't pose problem of seed %d: %w", seed, err)
+	}
+	ids, err := e.text.Render(e.mode.Prepare(t.Messages()), e.mode.EnableThinking())
+	if err != nil {
+		return nil, fmt.Errorf("couldn't render problem of seed %d: %w", seed, err)
+	}
+	return ids, nil
+}
+
+// Grade judges a completion of a seed's problem. Its end token counts only where the rules say GradeEOS. An error means that there is no
+// verdict, never that the completion is bad.
+func (e *Evaluator) Grade(ctx context.Context, seed uint32, completion []int32) (task.Grade, error) {
+	t, err := e.env.Task(seed)
+	if err != nil {
+		return task.Grade{}, fmt.Errorf("couldn't pose problem of seed %d: %w", seed, err)
+	}
+	if n := len(completion); n > 0 && completion[n-1] == e.eos && !e.gradeEOS {
+		completion = completion[:n-1]
+	}
+	g, err := t.Grade(ctx, e.text.Decode(completion, true))
+	if err != nil {
+		return task.Grade{}, fmt.Errorf("couldn't grade problem of seed %d: %w", seed, err)
+	}
+	return g, nil
+}
