@@ -76,7 +76,7 @@ func TestEncode(t *testing.T) {
 		"abc":           {258}, // bc ranks first, then a+bc
 		"ab":            {256},
 		"abab":          {256, 256},
-		" abc":          {259, 257}, // " "+a can't win from bc, but from a+bc it does not either: rank 0 bc, rank 2 abc
+		" abc":          {' ', 258}, // bc, then a+bc, before " "+a
 		"<s>":           {bos},
 		"<s>x":          {sx}, // the longest
 		"<<s>xy":        {'<', sx, 'y'},
