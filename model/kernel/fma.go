@@ -14,16 +14,25 @@ func fma32(a, b, c float32) float32 {
 	p := float64(a) * float64(b)
 	s := p + float64(c)
 	u := math.Float64bits(s)
-	if u&0x1fffffff == 0x10000000 || u<<1 < 0x3810000000000000<<1 {
+	if u&tieMask == tieBits || u<<1 < leastNormal {
 		return roundOdd(p, float64(c), s)
 	}
 	return float32(s)
 }
 
+// What fma32 looks for in the bits of the binary64 sum.
+const (
+	tieMask     = 1<<29 - 1               // bits that binary32 lacks
+	tieBits     = 1 << 28                 // exactly half a unit of binary32
+	leastNormal = 0x3810000000000000 << 1 // 2^-126, the sign shifted out
+)
+
 // roundOdd returns p+c rounded once to binary32, where s is p+c rounded to
 // binary64. It recovers the rounding error exactly (Knuth's TwoSum) and moves s
 // to its neighbour with an odd last bit if the sum was inexact: a sticky bit
 // that keeps the conversion from seeing a tie that is none.
+//
+//go:noinline
 func roundOdd(p, c, s float64) float32 {
 	t := s - p
 	e := (p - (s - t)) + (c - t)

@@ -14,8 +14,14 @@ func tileGeneric(y []float32, ldy int, x []float32, rowStep, depthStep, m, k int
 		for j := range k {
 			a := x[i*rowStep+j*depthStep]
 			b := (*[PanelWidth]float32)(panel[j*PanelWidth:])
-			for c := range acc {
-				acc[c] = fma32(a, b[c], acc[c])
+			for c := range acc { // fma32, inlined by hand: the compiler won't
+				p := float64(a) * float64(b[c])
+				s := p + float64(acc[c])
+				if u := math.Float64bits(s); u&tieMask == tieBits || u<<1 < leastNormal {
+					acc[c] = roundOdd(p, float64(acc[c]), s)
+					continue
+				}
+				acc[c] = float32(s)
 			}
 		}
 		*row = acc
