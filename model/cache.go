@@ -34,6 +34,11 @@ func (m *Model) pageFloats() int {
 	return (k + v) * m.cfg.KVHeads * m.cfg.Layers
 }
 
+// cacheBytes is the memory of the past of n tokens.
+func (m *Model) cacheBytes(n int) int64 {
+	return int64((n+block-1)/block) * int64(m.pageFloats()) * 4
+}
+
 // reserve makes pages for n positions.
 func (c *cache) reserve(n int) {
 	for len(c.pages)*block < n {

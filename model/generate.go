@@ -110,7 +110,7 @@ func (g *generation) run(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		for len(g.active) < batchSize && g.next < len(g.requests) {
+		for len(g.active) < batchSize && g.next < len(g.requests) && g.fits() {
 			if err := g.start(ctx, w[0]); err != nil {
 				return err
 			}
@@ -118,6 +118,25 @@ func (g *generation) run(ctx context.Context) error {
 		g.step(w)
 	}
 	return nil
+}
+
+// fits says whether there is room for the next request's longest completion
+// beside the active ones.
+func (g *generation) fits() bool {
+	bytes := int64(0)
+	for _, s := range g.active {
+		bytes += g.m.cacheBytes(g.longest(s.index))
+	}
+	return len(g.active) == 0 || bytes+g.m.cacheBytes(g.longest(g.next)) <= g.m.budget
+}
+
+// longest is the most tokens that request i can come to.
+func (g *generation) longest(i int) int {
+	n := g.m.cfg.MaxPositions
+	if g.p.MaxTokens > 0 {
+		n = min(n, len(g.requests[i].Prompt)+g.p.MaxTokens)
+	}
+	return n
 }
 
 // start takes the next request: its prompt is processed up to the last

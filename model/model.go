@@ -37,6 +37,9 @@ type Options struct {
 	// Threads is the number of threads of a pool of the model's own, which
 	// Close ends; 0 shares one pool of GOMAXPROCS threads with other models.
 	Threads int
+	// CacheBytes bounds the memory of keys and values that one call keeps,
+	// by decoding fewer sequences together; one is always allowed. 0: 1 GiB.
+	CacheBytes int64
 }
 
 // Model is a decoder ready to run. Its weights never change; any number of
@@ -49,7 +52,8 @@ type Model struct {
 	head   *kernel.Packed
 	pool   *kernel.Pool
 	owned  bool
-	small  bool // so small that threads share a step by sequences, not by products
+	budget int64 // Options.CacheBytes
+	small  bool  // so small that threads share a step by sequences, not by products
 
 	ropeLock sync.Mutex
 	rope     *Rope
@@ -125,9 +129,12 @@ func build(cfg Config, get func(name string) (Tensor, error), opt ...Options) (*
 		return nil, fmt.Errorf("couldn't build the model: %w", b.err)
 	}
 	m.rope = NewRope(&m.cfg, 0)
-	m.pool = sharedPool()
+	m.pool, m.budget = sharedPool(), 1<<30
 	if len(opt) > 0 && opt[0].Threads > 0 {
 		m.pool, m.owned = kernel.NewPool(opt[0].Threads), true
+	}
+	if len(opt) > 0 && opt[0].CacheBytes > 0 {
+		m.budget = opt[0].CacheBytes
 	}
 	return m, nil
 }

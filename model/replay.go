@@ -49,8 +49,8 @@ const headRows = 64
 
 // Replay processes whole sequences as Generate does, bit for bit, and returns
 // the figures of every one. Neighbours with the same prompt share its
-// processing. Memory: the pasts of 16 sequences and 64 rows of logits. When ctx
-// ends, Replay returns its error and no result.
+// processing. Memory: the pasts of up to 16 sequences (Options.CacheBytes) and 64
+// rows of logits. When ctx ends, Replay returns its error and no result.
 func (m *Model) Replay(ctx context.Context, seqs []Sequence, opt ReplayOptions) ([]ReplayResult, error) {
 	if opt.Temperature == 0 {
 		opt.Temperature = 1
@@ -123,10 +123,15 @@ func (r *replay) run(ctx context.Context) error {
 	m := r.m
 	w := m.workspaces()
 	defer m.releaseAll(w)
-	for from := 0; from < len(r.seqs); from += batchSize {
+	for next := 0; next < len(r.seqs); {
 		var wave []*track
-		for i := from; i < min(from+batchSize, len(r.seqs)); i++ {
-			t, err := r.start(ctx, w[0], i)
+		bytes := int64(0)
+		for ; next < len(r.seqs) && len(wave) < batchSize; next++ {
+			bytes += m.cacheBytes(len(r.seqs[next].Tokens))
+			if len(wave) > 0 && bytes > m.budget {
+				break
+			}
+			t, err := r.start(ctx, w[0], next)
 			if err != nil {
 				return err
 			}
