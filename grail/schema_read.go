@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/big"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/nanteos/nanteos/internal/cpython"
 )
@@ -69,6 +70,9 @@ func (r *reader) text(key string) string {
 	s, ok := v.Text()
 	if r.err == nil && !ok {
 		r.fail(key, "is %s, not text", v.Kind())
+	}
+	if !utf8.ValidString(s) { // a lone surrogate, which the library refuses as well
+		r.fail(key, "is not valid unicode")
 	}
 	return s
 }

@@ -148,6 +148,8 @@ func TestSchemaCoercions(t *testing.T) {
 		{"signature", "true", false},
 		{"model.name", "1", false},
 		{"model.name", "", false},
+		{"model.name", `"\ud800"`, false},
+		{"model.name", `"\ud83d\ude00"`, true},
 		{"model.layer_index", `"-1"`, true},
 		{"model.layer_index", "2147483648", false},
 		{"model", "null", false},

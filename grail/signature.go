@@ -80,9 +80,9 @@ func VerifyRow(row *Row) error {
 	return s.verify()
 }
 
-// CheckRowBinding checks, where the rules say BindRow, that the row is tied to the miner, the window's block hash and its own place: hotkey is
-// the miner's, challenge is Challenge of its block hash and nonce, nonce is Nonce of group and index, the index is in the group and the
-// group not above MaxGroup. The error wraps ErrRowBinding. Without BindRow it is nil.
+// CheckRowBinding checks what the rules say about the identity of a row. MaxGroup bounds the group. BindRow ties the row to the miner, the
+// window's block hash and its own place: hotkey is the miner's, challenge is Challenge of its block hash and nonce, nonce is Nonce of group
+// and index, and the index is in the group. The error wraps ErrRowBinding. Under the rules of the reference it is nil.
 func (r Rules) CheckRowBinding(row *Row, miner string) error {
 	if r.MaxGroup > 0 && (row.RolloutGroup < 0 || row.RolloutGroup > r.MaxGroup) {
 		return fmt.Errorf("%w: rollout_group %d is outside 0 to %d", ErrRowBinding, row.RolloutGroup, r.MaxGroup)

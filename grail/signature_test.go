@@ -208,6 +208,7 @@ func TestSignAndVerify(t *testing.T) {
 		"layer":      func(r *Row) { r.Commit.Model.LayerIndex = 0 },
 		"randomness": func(r *Row) { r.Commit.Beacon.Randomness = "00" },
 		"version":    func(r *Row) { r.Commit.ProofVersion = "v6" },
+		"surrogate":  func(r *Row) { r.Commit.Model.Name = "m\xed\xa0\x80" },
 		"not hex":    func(r *Row) { r.Commit.Beacon.Randomness = "zz" },
 		"cut":        func(r *Row) { r.Commit.Signature = r.Commit.Signature[:126] },
 	} {
