@@ -54,7 +54,7 @@ func randomWeights(rng *rand.Rand, c Config) map[string]Tensor {
 
 func randomModelOf(t testing.TB, rng *rand.Rand, c Config, threads int) *Model {
 	t.Helper()
-	m, err := New(c, randomWeights(rng, c), Options{Threads: threads})
+	m, err := New(c, randomWeights(rng, c), Options{Threads: threads, large: rng.IntN(2) == 0})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,6 +40,8 @@ type Options struct {
 	// CacheBytes bounds the memory of keys and values that one call keeps,
 	// by decoding fewer sequences together; one is always allowed. 0: 1 GiB.
 	CacheBytes int64
+
+	large bool // in tests: take a small model for a large one
 }
 
 // Model is a decoder ready to run. Its weights never change; any number of
@@ -75,7 +77,7 @@ const smallModel = 8 << 20
 var sharedPool = sync.OnceValue(func() *kernel.Pool { return kernel.NewPool(runtime.GOMAXPROCS(0)) })
 
 // New makes a model from weights under their canonical names (Config.Tensors).
-// It copies them; bf16 weights stay bf16 in memory.
+// It copies them; bf16 weights stay bf16 in memory, except in small models.
 func New(cfg Config, weights map[string]Tensor, opt ...Options) (*Model, error) {
 	return build(cfg, func(name string) (Tensor, error) {
 		t, ok := weights[name]
@@ -86,13 +88,20 @@ func New(cfg Config, weights map[string]Tensor, opt ...Options) (*Model, error) 
 	}, opt...)
 }
 
-func build(cfg Config, get func(name string) (Tensor, error), opt ...Options) (*Model, error) {
+func build(cfg Config, get func(name string) (Tensor, error), options ...Options) (*Model, error) {
+	opt := Options{CacheBytes: 1 << 30}
+	if len(options) > 0 {
+		opt = options[0]
+		if opt.CacheBytes <= 0 {
+			opt.CacheBytes = 1 << 30
+		}
+	}
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("couldn't build the model: %w", err)
 	}
 	cfg.EOS = append([]int(nil), cfg.EOS...)
-	m := &Model{cfg: cfg, layers: make([]layer, cfg.Layers), small: cfg.Parameters() <= smallModel}
-	b := builder{get: get}
+	m := &Model{cfg: cfg, layers: make([]layer, cfg.Layers), small: cfg.Parameters() <= smallModel && !opt.large}
+	b := builder{get: get, widen: m.small}
 	d, q, kv, f := cfg.HiddenSize, cfg.QDim(), cfg.KVDim(), cfg.IntermediateSize
 	m.embed = b.matrix(d, part{"model.embed_tokens.weight", cfg.VocabSize})
 	m.head = m.embed
@@ -129,12 +138,9 @@ func build(cfg Config, get func(name string) (Tensor, error), opt ...Options) (*
 		return nil, fmt.Errorf("couldn't build the model: %w", b.err)
 	}
 	m.rope = NewRope(&m.cfg, 0)
-	m.pool, m.budget = sharedPool(), 1<<30
-	if len(opt) > 0 && opt[0].Threads > 0 {
-		m.pool, m.owned = kernel.NewPool(opt[0].Threads), true
-	}
-	if len(opt) > 0 && opt[0].CacheBytes > 0 {
-		m.budget = opt[0].CacheBytes
+	m.pool, m.budget = sharedPool(), opt.CacheBytes
+	if opt.Threads > 0 {
+		m.pool, m.owned = kernel.NewPool(opt.Threads), true
 	}
 	return m, nil
 }
@@ -157,8 +163,9 @@ type part struct {
 
 // builder collects weights and keeps the first error.
 type builder struct {
-	get func(name string) (Tensor, error)
-	err error
+	get   func(name string) (Tensor, error)
+	widen bool // store bf16 as f32: faster where memory traffic is no matter
+	err   error
 }
 
 func (b *builder) fetch(p part, want ...int) (Tensor, bool) {
@@ -192,9 +199,10 @@ func (b *builder) vector(parts ...part) []float32 {
 	return v
 }
 
-// matrix packs the parts [rows][k] below one another; it stays bf16 if all are.
+// matrix packs the parts [rows][k] below one another; it stays bf16 if all are
+// and the builder does not widen.
 func (b *builder) matrix(k int, parts ...part) *kernel.Packed {
-	n, allBF16 := 0, true
+	n, allBF16 := 0, !b.widen
 	var list []Tensor
 	for _, p := range parts {
 		t, ok := b.fetch(p, p.rows, k)

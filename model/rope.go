@@ -20,7 +20,7 @@ func NewRope(c *Config, n int) *Rope {
 	r := &Rope{half: c.HeadDim / 2}
 	r.inv = make([]float32, r.half)
 	for i := range r.inv {
-		f := 1 / math.Pow(c.RopeTheta, float64(2*i)/float64(c.HeadDim))
+		f := 1 / power(c.RopeTheta, float64(2*i)/float64(c.HeadDim))
 		r.inv[i] = float32(c.RopeScaling.frequency(f))
 	}
 	r.Grow(n)
@@ -56,8 +56,9 @@ func (r *Rope) Grow(n int) {
 	for p := r.Positions(); p < n; p++ {
 		for _, inv := range r.inv {
 			angle := float64(float32(p) * inv)
-			r.cos = append(r.cos, float32(math.Cos(angle)))
-			r.sin = append(r.sin, float32(math.Sin(angle)))
+			sin, cos := sinCos(angle)
+			r.cos = append(r.cos, float32(cos))
+			r.sin = append(r.sin, float32(sin))
 		}
 	}
 }

@@ -107,7 +107,7 @@ func (s *sampler) next(logits []float32) int32 {
 	for _, v := range logits {
 		sum += float64(v)
 	}
-	at := s.rng.Float64() * sum
+	at := float64(s.rng.Float64() * sum)
 	last := int32(0)
 	for i, v := range logits {
 		if v > 0 {

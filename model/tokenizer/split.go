@@ -204,7 +204,7 @@ func digits(s string, limit int) int {
 	end, count := 0, 0
 	numeric := false
 	for i, r := range s {
-		is := isNumeric(r)
+		is := isNumber(r)
 		if i == 0 {
 			numeric = is
 		}

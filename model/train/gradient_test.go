@@ -63,6 +63,10 @@ func weights64(t *Trainer) map[string][]float64 {
 // TestGradients compares loss and gradients with central differences of the
 // float64 reference, at random places of every weight.
 func TestGradients(t *testing.T) {
+	places := 3
+	if testing.Short() {
+		places = 1
+	}
 	for name, cfg := range shapes {
 		t.Run(name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))
@@ -89,7 +93,7 @@ func TestGradients(t *testing.T) {
 				if rms == 0 {
 					t.Errorf("%s: the gradient is zero", x.spec.Name)
 				}
-				for range 4 {
+				for range places {
 					i := rng.IntN(len(grad))
 					const h = 1e-4
 					at := &w[x.spec.Name][i]

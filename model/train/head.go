@@ -60,11 +60,11 @@ func (w *workspace) headLoss(l *lane, packs *packedWeights, targets []target, ro
 // log-probability of one token and the sum of the exponentials.
 func logSoftmax(row []float32, token int) (logp float64, sum float32) {
 	top := kernel.Max(row)
-	chosen := float64(row[token]) - float64(top)
+	chosen := float64(row[token])
 	for i, v := range row {
 		row[i] = v - top
 	}
 	kernel.Exp(row, row)
 	sum = kernel.Sum(row)
-	return chosen - kernel.Log(float64(sum)), sum
+	return chosen - (float64(top) + kernel.Log(float64(sum))), sum
 }

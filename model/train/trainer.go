@@ -388,8 +388,8 @@ func (t *Trainer) update(met *Metrics, lr float64) error {
 	t.steps++
 	step := kernel.AdamW{
 		Beta1: float32(o.Beta1), Beta2: float32(o.Beta2), Epsilon: float32(o.Epsilon),
-		StepSize:  float32(lr / (1 - math.Pow(o.Beta1, float64(t.steps)))),
-		RootScale: float32(1 / math.Sqrt(1-math.Pow(o.Beta2, float64(t.steps)))),
+		StepSize:  float32(lr / (1 - power(o.Beta1, t.steps))),
+		RootScale: float32(1 / math.Sqrt(1-power(o.Beta2, t.steps))),
 		Keep:      1, GradScale: 1,
 	}
 	if o.ClipNorm > 0 && met.GradNorm > o.ClipNorm {
@@ -406,4 +406,16 @@ func (t *Trainer) update(met *Metrics, lr float64) error {
 	})
 	t.repackAll()
 	return nil
+}
+
+// power is x to the power n by squaring: the same bits on every machine.
+func power(x float64, n int) float64 {
+	y := 1.0
+	for ; n > 0; n >>= 1 {
+		if n&1 == 1 {
+			y *= x
+		}
+		x *= x
+	}
+	return y
 }

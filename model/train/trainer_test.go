@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/nanteos/nanteos/model"
+	"github.com/nanteos/nanteos/model/kernel"
 )
 
 // TestThreads holds a run to the same bits for every number of threads and
@@ -110,5 +111,115 @@ func TestErrors(t *testing.T) {
 	_, err = tr.StepFunc([]Example{{Tokens: []int32{1, 2}}}, 1e-3, func(int, int, float64) (float64, float64) { return math.NaN(), 0 })
 	if !errors.Is(err, ErrDiverged) || tr.Steps() != 0 {
 		t.Errorf("NaN loss: error %v after %d steps, want ErrDiverged and 0", err, tr.Steps())
+	}
+}
+
+// TestSameAsEngine holds the trainer's log-probabilities to those that the
+// engine replays, bit for bit: the ratio of a policy to itself is exactly 1.
+func TestSameAsEngine(t *testing.T) {
+	for name, cfg := range shapes {
+		tr, err := New(cfg, 3, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch := randomBatch(rand.New(rand.NewPCG(3, 4)), cfg.VocabSize, 50, 64, 9, 31, 80, 12, 33)
+		var seqs []model.Sequence
+		got := make([][]float64, len(batch))
+		for i := range batch {
+			batch[i].Weights = nil
+			got[i] = make([]float64, len(batch[i].Tokens))
+			seqs = append(seqs, model.Sequence{Tokens: batch[i].Tokens, PromptLength: 1})
+		}
+		_, err = tr.Gradient(batch, func(example, pos int, logp float64) (float64, float64) {
+			got[example][pos] = logp
+			return -logp, -1
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := tr.Model()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := m.Replay(context.Background(), seqs, model.ReplayOptions{EOS: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range seqs {
+			for p := range got[i] {
+				if float32(got[i][p]) != float32(want[i].LogProbs[p]) {
+					t.Fatalf("%s: log-prob %d of sequence %d is %g in training, %g in the engine", name, p, i, got[i][p], want[i].LogProbs[p])
+				}
+			}
+		}
+	}
+}
+
+// TestStepFunc compares a LossFunc that states the mean cross-entropy with Step.
+func TestStepFunc(t *testing.T) {
+	cfg := shape("Qwen2ForCausalLM", nil)
+	batch := randomBatch(rand.New(rand.NewPCG(3, 4)), cfg.VocabSize, 50, 4, 9)
+	var runs [2]*Trainer
+	for i := range runs {
+		tr, err := New(cfg, 3, Options{ClipNorm: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs[i] = tr
+	}
+	var norm float64
+	for i := range batch {
+		for p := 1; p < len(batch[i].Tokens); p++ {
+			norm += math.Abs(weight(&batch[i], p))
+		}
+	}
+	a, err := runs[0].Step(batch, 1e-2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := runs[1].StepFunc(batch, 1e-2, func(example, pos int, logp float64) (float64, float64) {
+		w := weight(&batch[example], pos) / norm
+		return -w * logp, -w
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if math.Abs(a.Loss-b.Loss) > 1e-12 || math.Abs(a.GradNorm-b.GradNorm) > 1e-6 || a.Targets != b.Targets {
+		t.Errorf("Step gives %+v, StepFunc %+v", a, b)
+	}
+	for i := range runs[0].theta {
+		if d := math.Abs(float64(runs[0].theta[i] - runs[1].theta[i])); d > 1e-4 {
+			t.Fatalf("weight %d differs by %g", i, d)
+		}
+	}
+}
+
+// TestInstructionSets holds a step to the same bits on every instruction set.
+func TestInstructionSets(t *testing.T) {
+	defer kernel.SetISA("")
+	cfg := shape("Qwen3ForCausalLM", nil)
+	batch := randomBatch(rand.New(rand.NewPCG(3, 4)), cfg.VocabSize, 20, 33)
+	var want []float32
+	for _, isa := range kernel.ISAs() {
+		if err := kernel.SetISA(isa); err != nil {
+			t.Fatal(err)
+		}
+		tr, err := New(cfg, 5, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if _, err := tr.Step(batch, 1e-3); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want == nil {
+			want = tr.theta
+		}
+		for i := range want {
+			if math.Float32bits(want[i]) != math.Float32bits(tr.theta[i]) {
+				t.Fatalf("%s: weight %d is %g, want %g", isa, i, tr.theta[i], want[i])
+			}
+		}
 	}
 }
