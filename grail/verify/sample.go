@@ -59,6 +59,14 @@ func (s *Sampler) Add(row *grail.Row) {
 	s.rows = append(s.rows, row.RolloutGroup)
 }
 
+// addNumber learns the number of the next row's group only, which is enough for a file that is checked in full or ByNumber.
+func (s *Sampler) addNumber(row *grail.Row) {
+	if s.groups[row.RolloutGroup] == nil {
+		s.groups[row.RolloutGroup] = &sampled{number: row.RolloutGroup}
+	}
+	s.rows = append(s.rows, row.RolloutGroup)
+}
+
 // Digest returns the digest of a group (section 7.2).
 func (s *Sampler) Digest(group int64) [32]byte {
 	if g := s.groups[group]; g != nil {
