@@ -5,7 +5,7 @@ import "sync"
 // Blocking of a product. None of it changes a bit.
 const (
 	blockK    = 512  // depth of one pass: a panel block of 64 KiB
-	blockRows = 96   // rows of a chunk: multiple of all tile heights
+	blockRows = 192  // most rows of one pass: 384 KiB of x beside the panel block
 	chunkCost = 20e3 // wanted time of a chunk in nanoseconds, see matmul.plan
 )
 
@@ -132,10 +132,7 @@ func (g *matmul) plan(threads int) int {
 	if perPanel*float64(total) < 2*chunkCost {
 		return 1
 	}
-	g.rows = g.m
-	if g.m > blockRows {
-		g.rows = blockRows
-	}
+	g.rows = passRows(g.m)
 	g.rowBlocks = (g.m + g.rows - 1) / g.rows
 	perChunk := perRow*float64(g.rows) + 12.8*float64(g.w.K)
 	g.panels = min(total, max(1, int(chunkCost/perChunk)))
@@ -151,10 +148,19 @@ func (g *matmul) run(i int) {
 	g.block(r, min(r+g.rows, g.m), p, min(p+g.panels, g.w.Panels()))
 }
 
+// passRows cuts m rows into passes of about equal height, a multiple of all
+// tile heights, so that the weights are read as seldom as can be.
+func passRows(m int) int {
+	const tiles = 12
+	passes := (m + blockRows - 1) / blockRows
+	return (m + passes*tiles - 1) / (passes * tiles) * tiles
+}
+
 // block computes rows [r0,r1) of panels [p0,p1).
 func (g *matmul) block(r0, r1, p0, p1 int) {
-	for ; r0 < r1; r0 += blockRows {
-		rows := min(blockRows, r1-r0)
+	step := passRows(r1 - r0)
+	for ; r0 < r1; r0 += step {
+		rows := min(step, r1-r0)
 		for k0 := 0; k0 < g.w.K; k0 += blockK {
 			depth := min(blockK, g.w.K-k0)
 			x := g.x[r0*g.rowStep+k0*g.depthStep:]
