@@ -48,6 +48,15 @@ func isThrottle(text string) bool {
 	return false
 }
 
+// throttled reports whether an attempt failed because the store asks for less.
+func throttled(err error) bool {
+	var e minio.ErrorResponse
+	if errors.As(err, &e) && (e.StatusCode == http.StatusTooManyRequests || isThrottle(e.Code)) {
+		return true
+	}
+	return isThrottle(err.Error())
+}
+
 // attempt runs f up to maxAttempts times, each with its own timeout, until it succeeds, fails for good, or ctx ends. It returns how often
 // it tried. A timeout of an attempt is a passing fault; the end of ctx is not.
 func (s *S3) attempt(ctx context.Context, timeout time.Duration, f func(ctx context.Context, try int) error) (int, error) {
@@ -64,7 +73,7 @@ func (s *S3) attempt(ctx context.Context, timeout time.Duration, f func(ctx cont
 		if err = translate(err); !passing(err) || try+1 >= maxAttempts {
 			return try + 1, err
 		}
-		pause := backoff(try, isThrottle(err.Error()), s.random())
+		pause := backoff(try, throttled(err), s.random())
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < pause {
 			return try + 1, err // the pause would outlast the call: say now why it failed
 		}

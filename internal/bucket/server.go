@@ -132,7 +132,9 @@ func listen(ctx context.Context, root string, cfg ServerConfig) (*Server, error)
 			RootUserAccess: super.AccessKeyID, RootUserSecret: string(super.SecretAccessKey),
 			Region: cfg.Region, Ports: []string{address}, IAMService: s.iam,
 			MaxConnections: 1024, MaxRequests: 512, MultipartMaxParts: 10000,
-			Quiet: true, KeepAlive: true, HealthPath: healthPath, DisableACLs: true,
+			Quiet: true, HealthPath: healthPath, DisableACLs: true,
+			// With KeepAlive it writes "400 Bad Request" to every idle connection when it ends, and each client logs that.
+			KeepAlive: false,
 		})
 	}()
 	if err := s.waitHealthy(ctx); err != nil {
