@@ -29,7 +29,6 @@ type workspace struct {
 	scratchLock                sync.Mutex
 	scratch                    []*scratch
 	zero                       []float32
-	logitRows                  int
 	gathered                   []float32
 	runs                       []run
 }

@@ -1,7 +1,6 @@
 package model
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -113,55 +112,4 @@ func WriteFolder(dir string, cfg Config, weights map[string]Tensor) error {
 		return fmt.Errorf("couldn't write the model: %w", err)
 	}
 	return nil
-}
-
-// JSON is the text of a config.json that ParseConfig and Hugging Face's
-// library read as this configuration.
-func (c *Config) JSON() ([]byte, error) {
-	kind := map[string]string{"LlamaForCausalLM": "llama", "Qwen2ForCausalLM": "qwen2", "Qwen3ForCausalLM": "qwen3"}[c.Architecture]
-	if kind == "" {
-		return nil, fmt.Errorf("couldn't write config.json: architecture is %q: %w", c.Architecture, ErrUnsupported)
-	}
-	dtype := c.StorageDType
-	if dtype == "" {
-		dtype = "float32"
-	}
-	o := map[string]any{
-		"architectures": []string{c.Architecture}, "model_type": kind, "hidden_act": "silu",
-		"vocab_size": c.VocabSize, "hidden_size": c.HiddenSize, "intermediate_size": c.IntermediateSize,
-		"num_hidden_layers": c.Layers, "num_attention_heads": c.Heads, "num_key_value_heads": c.KVHeads, "head_dim": c.HeadDim,
-		"rms_norm_eps": c.NormEps, "rope_theta": c.RopeTheta, "rope_scaling": nil,
-		"max_position_embeddings": c.MaxPositions, "tie_word_embeddings": c.TieEmbeddings,
-		"attention_bias": c.AttentionBias, "torch_dtype": dtype, "initializer_range": c.InitializerStdDev,
-		"bos_token_id": nil, "eos_token_id": nil, "pad_token_id": nil, "attention_dropout": 0.0, "use_cache": true,
-	}
-	if kind == "llama" {
-		o["mlp_bias"] = c.MLPBias
-	}
-	switch c.RopeScaling.Type {
-	case "linear":
-		o["rope_scaling"] = map[string]any{"rope_type": "linear", "factor": c.RopeScaling.Factor}
-	case "llama3":
-		r := c.RopeScaling
-		o["rope_scaling"] = map[string]any{"rope_type": "llama3", "factor": r.Factor, "low_freq_factor": r.LowFreqFactor,
-			"high_freq_factor": r.HighFreqFactor, "original_max_position_embeddings": r.OriginalContexts}
-	}
-	if c.BOS >= 0 {
-		o["bos_token_id"] = c.BOS
-	}
-	if c.Pad >= 0 {
-		o["pad_token_id"] = c.Pad
-	}
-	switch len(c.EOS) {
-	case 0:
-	case 1:
-		o["eos_token_id"] = c.EOS[0]
-	default:
-		o["eos_token_id"] = c.EOS
-	}
-	text, err := json.MarshalIndent(o, "", "  ")
-	if err != nil {
-		return nil, fmt.Errorf("couldn't write config.json: %w", err)
-	}
-	return append(text, '\n'), nil
 }

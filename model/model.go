@@ -37,6 +37,8 @@ type Options struct {
 	// Threads is the number of threads of a pool of the model's own, which
 	// Close ends; 0 shares one pool of GOMAXPROCS threads with other models.
 	Threads int
+	// Pool, if not nil, is the pool to use instead; its owner closes it.
+	Pool *kernel.Pool
 	// CacheBytes bounds the memory of keys and values that one call keeps,
 	// by decoding fewer sequences together; one is always allowed. 0: 1 GiB.
 	CacheBytes int64
@@ -139,7 +141,10 @@ func build(cfg Config, get func(name string) (Tensor, error), options ...Options
 	}
 	m.rope = NewRope(&m.cfg, 0)
 	m.pool, m.budget = sharedPool(), opt.CacheBytes
-	if opt.Threads > 0 {
+	switch {
+	case opt.Pool != nil:
+		m.pool = opt.Pool
+	case opt.Threads > 0:
 		m.pool, m.owned = kernel.NewPool(opt.Threads), true
 	}
 	return m, nil

@@ -23,7 +23,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sort"
 	"sync"
 	"sync/atomic"
 
@@ -91,11 +90,10 @@ type Metrics struct {
 // Trainer holds the f32 master weights, the optimiser's moments and the
 // working memory. One goroutine uses it at a time.
 type Trainer struct {
-	cfg   model.Config
-	opt   Options
-	lay   *layout
-	rope  *model.Rope
-	ropeN int
+	cfg  model.Config
+	opt  Options
+	lay  *layout
+	rope *model.Rope
 
 	theta, m, v, grad []float32
 	steps             int
@@ -250,83 +248,6 @@ func (t *Trainer) evaluate(batch []Example, loss LossFunc, backward bool) (Metri
 	return met, nil
 }
 
-func (t *Trainer) crossEntropy(batch []Example) LossFunc {
-	var sum float64
-	for _, list := range t.targets {
-		for _, x := range list {
-			sum += math.Abs(weight(&batch[x.example], x.pos))
-		}
-	}
-	inv := 1 / sum
-	return func(example, pos int, logp float64) (float64, float64) {
-		w := weight(&batch[example], pos) * inv
-		return float64(-w * logp), -w
-	}
-}
-
-func weight(e *Example, pos int) float64 {
-	if e.Weights == nil {
-		return 1
-	}
-	return float64(e.Weights[pos])
-}
-
-// plan cuts the batch into micro-batches of similar lengths. It depends on the
-// batch and the options only, never on threads.
-func (t *Trainer) plan(batch []Example, met *Metrics) error {
-	t.batches, t.targets = t.batches[:0], t.targets[:0]
-	type item struct{ example, n int }
-	var items []item
-	longest := 0
-	for i, e := range batch {
-		if e.Weights != nil && len(e.Weights) != len(e.Tokens) {
-			return fmt.Errorf("couldn't use example %d: %d weights for %d tokens", i, len(e.Weights), len(e.Tokens))
-		}
-		if len(e.Tokens) > t.cfg.MaxPositions+1 {
-			return fmt.Errorf("couldn't use example %d: %d tokens, the model takes %d", i, len(e.Tokens), t.cfg.MaxPositions)
-		}
-		n := 0
-		for p, tok := range e.Tokens {
-			if tok < 0 || int(tok) >= t.cfg.VocabSize {
-				return fmt.Errorf("couldn't use example %d: token %d at position %d is outside the vocabulary of %d", i, tok, p, t.cfg.VocabSize)
-			}
-			if p > 0 && weight(&batch[i], p) != 0 {
-				n = p
-			}
-		}
-		if n > 0 { // n input tokens: what follows the last target is not needed
-			items = append(items, item{i, n})
-			longest = max(longest, n)
-		}
-	}
-	if len(items) == 0 {
-		return errors.New("couldn't use the batch: it has no token to predict")
-	}
-	t.rope.Grow(longest)
-	sort.SliceStable(items, func(a, b int) bool { return items[a].n > items[b].n })
-	budget := t.opt.MicroTokens
-	for len(items) > 0 {
-		var pieces []piece
-		var targets []target
-		rows := 0
-		for len(items) > 0 && (rows == 0 || rows+items[0].n <= budget) {
-			it := items[0]
-			items = items[1:]
-			pieces = append(pieces, piece{example: it.example, at: rows, n: it.n})
-			for p := 1; p <= it.n; p++ {
-				if weight(&batch[it.example], p) != 0 {
-					targets = append(targets, target{rows + p - 1, it.example, p, batch[it.example].Tokens[p]})
-				}
-			}
-			rows += it.n
-		}
-		met.Tokens += rows
-		t.batches = append(t.batches, pieces)
-		t.targets = append(t.targets, targets)
-	}
-	return nil
-}
-
 // spread runs f(space, 0..n-1) on the trainer's threads, each with its workspace.
 func (t *Trainer) spread(n int, f func(space *workspace, i int)) {
 	if len(t.spaces) == 1 {
@@ -349,73 +270,4 @@ func (t *Trainer) spread(n int, f func(space *workspace, i int)) {
 
 func (t *Trainer) repackAll() {
 	t.spread(len(t.repack), func(_ *workspace, i int) { t.repack[i]() })
-}
-
-// reduceChunk is the number of parameters summed at a time.
-const reduceChunk = 1 << 16
-
-// reduce adds the lanes' gradients in their order and takes the global norm.
-func (t *Trainer) reduce(met *Metrics) error {
-	n := (t.lay.total + reduceChunk - 1) / reduceChunk
-	t.norms = append(t.norms[:0], make([]float64, n)...)
-	t.spread(n, func(_ *workspace, i int) {
-		from, to := i*reduceChunk, min((i+1)*reduceChunk, t.lay.total)
-		g := t.grad[from:to]
-		copy(g, t.lanes[0].grad[from:to])
-		for _, l := range t.lanes[1:] {
-			addTo(g, l.grad[from:to])
-		}
-		for len(g) > 0 {
-			k := min(len(g), 1024)
-			t.norms[i] += float64(kernel.Dot(g[:k], g[:k]))
-			g = g[k:]
-		}
-	})
-	var sum float64
-	for _, x := range t.norms {
-		sum += x
-	}
-	met.GradNorm = math.Sqrt(sum)
-	if math.IsNaN(sum) || math.IsInf(sum, 0) {
-		return fmt.Errorf("couldn't make step %d: the gradient's norm is %g: %w", t.steps+1, met.GradNorm, ErrDiverged)
-	}
-	return nil
-}
-
-// update makes the AdamW step from the reduced gradient.
-func (t *Trainer) update(met *Metrics, lr float64) error {
-	o := &t.opt
-	t.steps++
-	step := kernel.AdamW{
-		Beta1: float32(o.Beta1), Beta2: float32(o.Beta2), Epsilon: float32(o.Epsilon),
-		StepSize:  float32(lr / (1 - power(o.Beta1, t.steps))),
-		RootScale: float32(1 / math.Sqrt(1-power(o.Beta2, t.steps))),
-		Keep:      1, GradScale: 1,
-	}
-	if o.ClipNorm > 0 && met.GradNorm > o.ClipNorm {
-		step.GradScale = float32(o.ClipNorm / met.GradNorm)
-	}
-	decayed := step
-	decayed.Keep = float32(1 - float64(lr*o.WeightDecay))
-	n := (t.lay.total + reduceChunk - 1) / reduceChunk
-	t.spread(n, func(_ *workspace, i int) {
-		from, to := i*reduceChunk, min((i+1)*reduceChunk, t.lay.total)
-		cut := min(max(t.lay.decayedUntil, from), to)
-		decayed.Step(t.theta[from:cut], t.grad[from:cut], t.m[from:cut], t.v[from:cut])
-		step.Step(t.theta[cut:to], t.grad[cut:to], t.m[cut:to], t.v[cut:to])
-	})
-	t.repackAll()
-	return nil
-}
-
-// power is x to the power n by squaring: the same bits on every machine.
-func power(x float64, n int) float64 {
-	y := 1.0
-	for ; n > 0; n >>= 1 {
-		if n&1 == 1 {
-			y *= x
-		}
-		x *= x
-	}
-	return y
 }

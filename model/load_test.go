@@ -1,0 +1,147 @@
+package model
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nanteos/nanteos/model/safetensors"
+)
+
+// TestLoad writes folders and holds the loaded model to the bits of the one in memory.
+func TestLoad(t *testing.T) {
+	for seed := range uint64(6) {
+		rng := rand.New(rand.NewPCG(seed, 3))
+		cfg := randomConfig(rng)
+		weights := randomWeights(rng, cfg)
+		if weights["model.norm.weight"].BF16 != nil {
+			cfg.StorageDType = "bfloat16"
+		}
+		dir := t.TempDir()
+		if err := WriteFolder(dir, cfg, weights); err != nil {
+			t.Fatal(err)
+		}
+		loaded, err := Load(dir)
+		if err != nil {
+			t.Fatalf("seed %d (%s): %v", seed, cfg.Architecture, err)
+		}
+		made, err := New(cfg, weights)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seqs := [][]int32{randomTokens(rng, 20, cfg.VocabSize)}
+		all := func(left int) int { return left }
+		if err := sameStates(stepwise(made, seqs, nil, all), stepwise(loaded, seqs, nil, all)); err != nil {
+			t.Errorf("seed %d: loaded model: %v", seed, err)
+		}
+	}
+}
+
+// TestLoadRefusals breaks one thing of a good folder; the error names it.
+func TestLoadRefusals(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 3))
+	cfg := shapeOf(rng)
+	weights := randomWeights(rng, cfg)
+	list := func(change func(m map[string]safetensors.Tensor)) []safetensors.Tensor {
+		m := map[string]safetensors.Tensor{}
+		for _, spec := range cfg.Tensors() {
+			m[spec.Name] = safetensors.FromFloat32s(spec.Name, spec.Shape, widened(weights[spec.Name]))
+		}
+		change(m)
+		var l []safetensors.Tensor
+		for _, x := range m {
+			l = append(l, x)
+		}
+		return l
+	}
+	const norm = "model.norm.weight"
+	for _, c := range []struct {
+		name        string
+		change      func(m map[string]safetensors.Tensor)
+		unsupported bool
+	}{
+		{norm, func(m map[string]safetensors.Tensor) { delete(m, norm) }, false},
+		{norm, func(m map[string]safetensors.Tensor) {
+			m[norm] = safetensors.FromFloat32s(norm, []int{3}, []float32{1, 2, 3})
+		}, false},
+		{"model.layers.0.mlp.experts.0.weight", func(m map[string]safetensors.Tensor) {
+			m["x"] = safetensors.FromFloat32s("model.layers.0.mlp.experts.0.weight", []int{1}, []float32{1})
+		}, true},
+	} {
+		dir := t.TempDir()
+		if err := WriteFolder(dir, cfg, weights); err != nil {
+			t.Fatal(err)
+		}
+		if err := safetensors.Write(filepath.Join(dir, "model.safetensors"), list(c.change), nil); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(dir)
+		if err == nil || !strings.Contains(err.Error(), c.name) || errors.Is(err, ErrUnsupported) != c.unsupported {
+			t.Errorf("error %v; want %s named, unsupported %v", err, c.name, c.unsupported)
+		}
+	}
+	if _, err := Load(t.TempDir()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("empty folder: %v, want a missing file", err)
+	}
+	broken := maps.Clone(weights)
+	delete(broken, norm)
+	if err := WriteFolder(t.TempDir(), cfg, broken); err == nil {
+		t.Error("a folder without a norm was written")
+	}
+	if _, err := New(cfg, broken); err == nil {
+		t.Error("a model without a norm was built")
+	}
+	cfg.Heads = 0
+	if _, err := New(cfg, weights); err == nil {
+		t.Error("a model without heads was built")
+	}
+}
+
+func shapeOf(rng *rand.Rand) Config {
+	for {
+		if c := randomConfig(rng); c.Architecture == "Qwen3ForCausalLM" {
+			return c
+		}
+	}
+}
+
+// TestConcurrentUse runs one model from several goroutines; each gets its own result.
+func TestConcurrentUse(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 3))
+	m := randomModel(t, rng, 2)
+	prompt := randomTokens(rng, 30, m.cfg.VocabSize)
+	p := Sampling{Temperature: 1, MaxTokens: 40}
+	generate := func(seed uint64) string {
+		out, err := m.Generate(context.Background(), []Request{{Prompt: prompt, Seed: seed}, {Prompt: prompt, Seed: seed + 1}}, p)
+		if err != nil {
+			return err.Error()
+		}
+		return stringOf(out[0].Tokens) + stringOf(out[1].Tokens)
+	}
+	want := make([]string, 6)
+	for i := range want {
+		want[i] = generate(uint64(i))
+	}
+	got := make(chan [2]string, len(want))
+	for i := range want {
+		go func() { got <- [2]string{want[i], generate(uint64(i))} }()
+	}
+	for range want {
+		if x := <-got; x[0] != x[1] {
+			t.Error("a completion depends on other calls")
+		}
+	}
+}
+
+func stringOf(tokens []int32) string {
+	b := make([]byte, 0, len(tokens)*2)
+	for _, x := range tokens {
+		b = append(b, byte(x), byte(x>>8))
+	}
+	return string(b)
+}
