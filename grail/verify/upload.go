@@ -33,7 +33,9 @@ func ProbeKeys(r grail.Rules, key string) []string {
 }
 
 // Deadline is the latest upload time of a window, in unix seconds, from the time of the block that ends it.
-func Deadline(r grail.Rules, endBlockTime float64) float64 { return endBlockTime + r.DeadlineSlackSeconds }
+func Deadline(r grail.Rules, endBlockTime float64) float64 {
+	return endBlockTime + r.DeadlineSlackSeconds
+}
 
 // JudgeUpload judges an object against deadline (unix seconds, nil: none) and size bounds in bytes (max nil: none). A size that is missing or
 // below min is bad where min is positive; an upload at the deadline is in time, and one of unknown time too.
