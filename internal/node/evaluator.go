@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/nanteos/nanteos/grail"
+	"github.com/nanteos/nanteos/grail/verify"
 	"github.com/nanteos/nanteos/task"
 )
 
@@ -42,19 +43,33 @@ func (e *Evaluator) PromptTokens(ctx context.Context, seed uint32) ([]int32, err
 	return ids, nil
 }
 
-// Grade judges a completion of a seed's problem. Its end token counts only where the rules say GradeEOS. An error means that there is no
-// verdict, never that the completion is bad.
-func (e *Evaluator) Grade(ctx context.Context, seed uint32, completion []int32) (task.Grade, error) {
+// Evaluate grades a completion as it is given, which is how verify asks. The error wraps verify.ErrUnjudged: an environment that can't grade says
+// nothing about the completion.
+func (e *Evaluator) Evaluate(ctx context.Context, seed uint32, completion []int32) (verify.Grade, error) {
 	t, err := e.env.Task(seed)
 	if err != nil {
-		return task.Grade{}, fmt.Errorf("couldn't pose problem of seed %d: %w", seed, err)
-	}
-	if n := len(completion); n > 0 && completion[n-1] == e.eos && !e.gradeEOS {
-		completion = completion[:n-1]
+		return verify.Grade{}, fmt.Errorf("couldn't pose problem of seed %d: %w: %w", seed, verify.ErrUnjudged, err)
 	}
 	g, err := t.Grade(ctx, e.text.Decode(completion, true))
 	if err != nil {
-		return task.Grade{}, fmt.Errorf("couldn't grade problem of seed %d: %w", seed, err)
+		return verify.Grade{}, fmt.Errorf("couldn't grade problem of seed %d: %w: %w", seed, verify.ErrUnjudged, err)
 	}
-	return g, nil
+	out := verify.Grade{Success: g.Success, Reward: g.Reward}
+	if len(g.Components) > 0 {
+		out.Components = make(map[string]float64, len(g.Components))
+		for _, c := range g.Components {
+			out.Components[c.Name] = c.Value
+		}
+	}
+	return out, nil
 }
+
+// Grade grades a completion as it was generated: its end token counts only where the rules say GradeEOS.
+func (e *Evaluator) Grade(ctx context.Context, seed uint32, completion []int32) (verify.Grade, error) {
+	if n := len(completion); n > 0 && e.eos >= 0 && completion[n-1] == e.eos && !e.gradeEOS {
+		completion = completion[:n-1]
+	}
+	return e.Evaluate(ctx, seed, completion)
+}
+
+var _ verify.Evaluator = (*Evaluator)(nil)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/nanteos/nanteos/internal/bucket"
 	"github.com/nanteos/nanteos/internal/chain"
 )
 
@@ -32,7 +33,7 @@ type peer struct {
 	err        error
 }
 
-// NewPeers makes an empty map of peers. open makes a reader's bucket of the bytes of a commitment, as bucket.OpenCommitment does.
+// NewPeers makes an empty map of peers. open makes a reader's bucket of the bytes of a commitment, as OpenPeer does.
 func NewPeers(register Register, open func(commitment []byte) (Bucket, error)) *Peers {
 	return &Peers{register: register, open: open, buckets: map[string]peer{}}
 }
@@ -90,4 +91,23 @@ func (p *Peers) ByUID(uid int) (b Bucket, hotkey string, err error) {
 	hotkey = m.Neurons[uid].Hotkey
 	b, err = p.Bucket(hotkey)
 	return b, hotkey, err
+}
+
+// OpenPeer opens buckets by the read credentials in a commitment, at the store that the settings name.
+func OpenPeer(settings bucket.Settings) func(commitment []byte) (Bucket, error) {
+	return func(commitment []byte) (Bucket, error) {
+		c, err := bucket.ParseCommitment(commitment)
+		if err != nil {
+			return nil, err
+		}
+		cfg, err := settings.Peer(c)
+		if err != nil {
+			return nil, err
+		}
+		b, err := bucket.NewS3(cfg)
+		if err != nil {
+			return nil, err
+		}
+		return b, nil
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/nanteos/nanteos/grail"
+	"github.com/nanteos/nanteos/grail/verify"
 	"github.com/nanteos/nanteos/internal/beacon"
 	"github.com/nanteos/nanteos/internal/bucket"
 	"github.com/nanteos/nanteos/internal/chain"
@@ -24,6 +25,13 @@ type Blocks interface {
 	Head(ctx context.Context) (chain.BlockRef, error)
 	// Block returns block n; chain.ErrNoBlock where it does not exist yet.
 	Block(ctx context.Context, n uint64) (chain.BlockRef, error)
+}
+
+// Heads is the part of the chain that tells of new blocks.
+type Heads interface {
+	Blocks
+	// SubscribeHeads gives the newest block and then each new one until ctx ends.
+	SubscribeHeads(ctx context.Context) (<-chan chain.BlockRef, error)
 }
 
 // Register is the part of the chain that says who takes part and where their buckets are.
@@ -52,6 +60,8 @@ type Model struct {
 	Engine Engine
 	// Text is the checkpoint's tokenizer and template.
 	Text Text
+	// Release gives back what the model holds when it is replaced; nil where there is nothing to give back.
+	Release func()
 }
 
 // Checkpoints finds and loads checkpoints in the trainer's bucket.
@@ -72,6 +82,8 @@ type Engine interface {
 	Generate(ctx context.Context, requests []Request, params grail.GenerationParams) ([]Completion, error)
 	// Prove gives a sketch and a log-probability for each position of each sequence.
 	Prove(ctx context.Context, sequences []Sequence, r grail.Coefficients) ([]Proof, error)
+	// Replay gives what the checks need of a sequence.
+	verify.Replayer
 }
 
 // Info describes a loaded model.
