@@ -1,6 +1,7 @@
 package base
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -26,6 +27,16 @@ func (v *Vocabulary) Spec() tokenizer.Spec {
 		}
 	}
 	return s
+}
+
+// TrainTo carries out the default plan of a seed and writes the model to out:
+// all that `nanteos model train-base` does.
+func TrainTo(ctx context.Context, seed uint64, out string, opt Options) error {
+	trainer, err := Train(ctx, DefaultPlan(seed), opt)
+	if err != nil {
+		return err
+	}
+	return WriteFolder(out, trainer)
 }
 
 // WriteFolder writes a trained model as a Hugging Face folder.
