@@ -9,13 +9,16 @@ import (
 	"github.com/nanteos/nanteos/grail"
 )
 
-// SampleSize is the number of miners checked among n eligible ones (A9).
+// SampleSize is the number of miners checked among n eligible ones (A9). A MaxSampledMiners of 0 is no bound.
 func SampleSize(r grail.Rules, n int) int {
 	if n <= 0 {
 		return 0
 	}
 	k := max(r.MinSampledMiners, int(math.Ceil(float64(n)*r.MinerSampleRate)))
-	return min(n, min(r.MaxSampledMiners, k))
+	if r.MaxSampledMiners > 0 {
+		k = min(k, r.MaxSampledMiners)
+	}
+	return min(n, k)
 }
 
 // SelectMiners picks the miners to check among the eligible, in the order in which they are checked: least often selected first, ties by
