@@ -165,7 +165,7 @@ func TestServerRestart(t *testing.T) {
 		if took := time.Since(begin); took > 4*time.Second {
 			t.Errorf("closing took %s", took)
 		}
-		bounded, cancel := context.WithTimeout(ctx, 5*time.Second)
+		bounded, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
 		if _, err := b.Head(bounded, "k"); err == nil {
 			t.Error("a closed server answers")
 		}
