@@ -38,7 +38,6 @@ func isNumber(r rune) bool {
 	return unicode.IsNumber(r) || r >= 0x10d40 && unicode.Is(newNumbers, r)
 }
 
-
 // safeRun is the number of characters that don't begin a segment which golang.org/x/text may meet in a row. From 30 on it inserts U+034F
 // (the stream-safe format of UAX 15), which the reference doesn't.
 const safeRun = 8
