@@ -12,7 +12,7 @@ import "time"
 type Kind string
 
 const (
-	// Start is emitted once by every node when it is ready: Node, Role, Hotkey, UID.
+	// Start is emitted once by every node when it is ready: Node, Role, Hotkey, UID; in a devnet Text says what kind of node it is.
 	Start Kind = "start"
 	// Block is a new chain head: Block, Window.
 	Block Kind = "block"
@@ -35,7 +35,7 @@ const (
 	Weights Kind = "weights"
 	// Fault is an error that did not end the node: Node, Window, Reason, Hint.
 	Fault Kind = "fault"
-	// Summary closes a run: Text and whatever the command adds.
+	// Summary closes a run: Text and, in Report, the figures of the command that ran.
 	Summary Kind = "summary"
 	// Stop is emitted once by every node when it has ended: Node, Reason when not clean.
 	Stop Kind = "stop"
@@ -88,6 +88,8 @@ type Event struct {
 	Text string `json:"text,omitempty"`
 	// Weights maps UIDs to the weights that were set, summing to 1.
 	Weights map[int]float64 `json:"weights,omitempty"`
+	// Report is what a Summary adds, a plain value that encodes to JSON.
+	Report any `json:"report,omitempty"`
 }
 
 // Sink takes events. Emit must not block for long and must be safe for several goroutines.
