@@ -121,7 +121,9 @@ func (h logHandler) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-func (h logHandler) text(a slog.Attr) string { return h.group + a.Key + "=" + a.Value.Resolve().String() }
+func (h logHandler) text(a slog.Attr) string {
+	return h.group + a.Key + "=" + a.Value.Resolve().String()
+}
 
 func (h logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	more := append([]string(nil), h.attrs...)
