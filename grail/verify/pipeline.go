@@ -18,6 +18,7 @@ type pipeline struct {
 	null    bool
 	next    int // rows before it are prepared
 	prompts map[int64]promptResult
+	signed  func(*grail.Row) error // grail.VerifyRow
 }
 
 type promptResult struct {
@@ -36,7 +37,7 @@ type rowState struct {
 }
 
 func newPipeline(c *Checker, rows []grail.Row) *pipeline {
-	return &pipeline{c: c, rows: rows, state: make([]rowState, len(rows)), nonces: map[int64]bool{}, prompts: map[int64]promptResult{}}
+	return &pipeline{c: c, rows: rows, state: make([]rowState, len(rows)), nonces: map[int64]bool{}, prompts: map[int64]promptResult{}, signed: grail.VerifyRow}
 }
 
 // row finishes planned row i.
@@ -130,7 +131,7 @@ func (p *pipeline) place(row *grail.Row) (bad []Verdict) {
 	if dup {
 		bad = append(bad, rowVerdict(ReasonNonce, fmt.Sprintf("nonce %d was used before", row.Nonce), "take nonces as group·16 + index"))
 	}
-	if err := grail.VerifyRow(row); err != nil {
+	if err := p.signed(row); err != nil {
 		v := rowVerdict("signature", err.Error(), "sign the challenge text with the miner's hotkey")
 		v.Err = err
 		bad = append(bad, v)
