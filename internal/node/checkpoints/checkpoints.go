@@ -1,0 +1,181 @@
+// Package checkpoints gives the roles their models: it finds the trainer's bucket on the chain, fetches the checkpoint of a window
+// through a cache, takes the policy from its metadata and loads it through an engine library, both of which the nodes of a process share.
+package checkpoints
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nanteos/nanteos/bittensor/ss58"
+	"github.com/nanteos/nanteos/grail"
+	"github.com/nanteos/nanteos/grail/verify"
+	"github.com/nanteos/nanteos/internal/checkpoint"
+	"github.com/nanteos/nanteos/internal/engine"
+	"github.com/nanteos/nanteos/internal/node"
+	"github.com/nanteos/nanteos/model"
+	"github.com/nanteos/nanteos/task"
+)
+
+// Buckets finds buckets by UID. *node.Peers is one.
+type Buckets interface {
+	// Refresh reads the chain.
+	Refresh(ctx context.Context) error
+	// ByUID returns the bucket of a UID and its hotkey. The error wraps node.ErrNoBucket.
+	ByUID(uid int) (b node.Bucket, hotkey string, err error)
+}
+
+// Store is the node.Checkpoints over a trainer's bucket. It is safe for several goroutines.
+type Store struct {
+	// Rules say who the trainer is and how the policy is read.
+	Rules grail.Rules
+	// Buckets finds the trainer's bucket.
+	Buckets Buckets
+	// Cache keeps fetched checkpoints. Nodes of one process share it.
+	Cache *checkpoint.Cache
+	// Library keeps loaded models. Nodes of one process share it.
+	Library *engine.Library
+}
+
+var _ node.Checkpoints = (*Store)(nil)
+
+// trainer returns the trainer's bucket and hotkey. It asks the chain again where they are not known.
+func (s *Store) trainer(ctx context.Context) (node.Bucket, string, error) {
+	b, hotkey, err := s.Buckets.ByUID(s.Rules.TrainerUID)
+	if err == nil {
+		return b, hotkey, nil
+	}
+	if err := s.Buckets.Refresh(ctx); err != nil {
+		return nil, "", fmt.Errorf("couldn't find the trainer: %w", err)
+	}
+	if b, hotkey, err = s.Buckets.ByUID(s.Rules.TrainerUID); err != nil {
+		return nil, "", fmt.Errorf("couldn't find the trainer: %w", err)
+	}
+	return b, hotkey, nil
+}
+
+// Latest returns the label of the checkpoint of a window. The error wraps node.ErrNoCheckpoint where there is none.
+func (s *Store) Latest(ctx context.Context, window int64) (int64, error) {
+	b, _, err := s.trainer(ctx)
+	if err != nil {
+		return 0, err
+	}
+	latest, err := checkpoint.Latest(ctx, b, window)
+	if errors.Is(err, checkpoint.ErrNone) {
+		return 0, fmt.Errorf("%w: %w", node.ErrNoCheckpoint, err)
+	}
+	return latest.Window, err
+}
+
+// Load fetches and loads a checkpoint. The error wraps node.ErrNoCheckpoint where it is gone, and node.ErrPolicy where its metadata or its
+// model ask for what can't be had here.
+func (s *Store) Load(ctx context.Context, label int64) (*node.Model, error) {
+	b, hotkey, err := s.trainer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	key, _, err := ss58.Decode(hotkey)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read the trainer's hotkey: %w", err)
+	}
+	c, err := s.Cache.Fetch(ctx, b, label, &key)
+	switch {
+	case errors.Is(err, checkpoint.ErrNone):
+		return nil, fmt.Errorf("%w: %w", node.ErrNoCheckpoint, err)
+	case errors.Is(err, checkpoint.ErrDelta), errors.Is(err, checkpoint.ErrMetadata):
+		return nil, fmt.Errorf("%w: %w", node.ErrPolicy, err)
+	case err != nil:
+		return nil, err
+	}
+	policy, err := Policy(s.Rules, c.Metadata)
+	if err != nil {
+		return nil, err
+	}
+	native, err := c.Load(ctx, s.Library)
+	if errors.Is(err, engine.ErrModel) || errors.Is(err, model.ErrUnsupported) {
+		return nil, fmt.Errorf("%w: %w", node.ErrPolicy, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	policy.Checkpoint, policy.ModelName = label, native.Info().Name
+	return NewModel(native, policy), nil
+}
+
+// Policy reads the policy of a checkpoint's metadata. The error wraps node.ErrPolicy.
+func Policy(rules grail.Rules, m checkpoint.Metadata) (node.Policy, error) {
+	p, err := m.Policy()
+	if err != nil {
+		return node.Policy{}, fmt.Errorf("%w: %w", node.ErrPolicy, err)
+	}
+	params, err := rules.GenerationParamsOf(p.GenerationParams)
+	if err != nil {
+		return node.Policy{}, fmt.Errorf("%w: %w", node.ErrPolicy, err)
+	}
+	mode, err := task.ParseMetadataMode(p.ThinkingMode)
+	if err != nil {
+		return node.Policy{}, fmt.Errorf("%w: %w", node.ErrPolicy, err)
+	}
+	return node.Policy{Checkpoint: m.Window, ModelName: m.ModelName, EnvID: p.EnvID, EnvParams: p.EnvParams, Params: params, Mode: mode}, nil
+}
+
+// NewModel makes the node's view of an engine. Its Release closes the engine.
+func NewModel(native *engine.Native, policy node.Policy) *node.Model {
+	return &node.Model{Policy: policy, Engine: view{native}, Text: text{native.Text()}, Release: native.Close}
+}
+
+// NewText makes the node's view of a tokenizer and template.
+func NewText(t *engine.Text) node.Text { return text{t} }
+
+// view is an engine in the node's types.
+type view struct{ *engine.Native }
+
+var (
+	_ node.Engine     = view{}
+	_ verify.Replayer = view{}
+)
+
+func (v view) Info() node.Info { return node.Info(v.Native.Info()) }
+
+func (v view) Generate(ctx context.Context, requests []node.Request, params grail.GenerationParams) ([]node.Completion, error) {
+	in := make([]engine.Request, len(requests))
+	for i, r := range requests {
+		in[i] = engine.Request(r)
+	}
+	made, err := v.Native.Generate(ctx, in, params)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]node.Completion, len(made))
+	for i, c := range made {
+		out[i] = node.Completion(c)
+	}
+	return out, nil
+}
+
+func (v view) Prove(ctx context.Context, sequences []node.Sequence, r grail.Coefficients) ([]node.Proof, error) {
+	in := make([]engine.Sequence, len(sequences))
+	for i, s := range sequences {
+		in[i] = engine.Sequence(s)
+	}
+	proofs, err := v.Native.Prove(ctx, in, r)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]node.Proof, len(proofs))
+	for i, p := range proofs {
+		out[i] = node.Proof(p)
+	}
+	return out, nil
+}
+
+// text renders the messages of tasks.
+type text struct{ *engine.Text }
+
+func (t text) Render(messages []task.Message, thinking bool) ([]int32, error) {
+	in := make([]engine.Message, len(messages))
+	for i, m := range messages {
+		in[i] = engine.Message(m)
+	}
+	return t.Text.Render(in, thinking)
+}
