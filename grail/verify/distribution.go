@@ -10,7 +10,7 @@ import (
 )
 
 // Distribution describes the probabilities of the chosen tokens (section 7.13). Fractions and the bimodality coefficient are for
-// display only. With a NaN in the list, quantiles, mean and minimum are NaN.
+// display only. With a NaN in the list, quantiles, mean and minimum are NaN and the coefficient is 0.
 type Distribution struct {
 	Mean       float64 // arithmetic
 	Median     float64
@@ -40,7 +40,7 @@ func Describe(probs []float64) Distribution {
 	d := Distribution{Mean: sum / n, LowFrac: float64(low) / n, HighFrac: float64(high) / n}
 	d.MidFrac = math.Max(0, 1-d.LowFrac-d.HighFrac)
 	if nan {
-		d.Median, d.Q10, d.Min, d.Bimodality = math.NaN(), math.NaN(), math.NaN(), math.NaN()
+		d.Median, d.Q10, d.Min = math.NaN(), math.NaN(), math.NaN()
 		return d
 	}
 	s := slices.Clone(probs)
