@@ -93,11 +93,15 @@ func (s *State) budget() budget {
 	return b
 }
 
-// gate says whether there is time for another group, and how much is needed and left. A window's first group is tried at the window's
-// start whatever the estimate says, else one slow group would end the mining for ever.
+// gate says whether there is time for another group, and how much is needed and left. Where nothing can be lost, little is asked: before
+// the first measurement a group is tried with a block's time left for it, and a window's first group is tried at the window's start whatever the
+// estimate says, else one slow group would end the mining for ever.
 func (s *State) gate(rules grail.Rules, now time.Time) (open bool, need, left time.Duration) {
 	b := s.budget()
 	left = s.Clock.left(rules, s.Work.Window, now)
+	if s.GroupSeconds == 0 && len(s.Work.Groups) == 0 {
+		b.group = s.Clock.BlockSeconds
+	}
 	need = seconds(b.group + b.finish + b.safety)
 	if left > need {
 		return true, need, left

@@ -45,10 +45,13 @@ type Journal struct {
 	last []byte // the state as it was saved last, without its clock
 }
 
+// synchronous is SQLite's mode. Tests in simulated time do without the disk.
+var synchronous = "FULL"
+
 // OpenJournal opens or makes the journal of a hotkey in a network.
 func OpenJournal(ctx context.Context, path, hotkey string, rules grail.Rules) (*Journal, error) {
 	dsn := (&url.URL{Scheme: "file", Path: path, RawQuery: url.Values{"_pragma": {
-		"busy_timeout(2000)", "locking_mode(EXCLUSIVE)", "journal_mode(WAL)", "synchronous(FULL)",
+		"busy_timeout(2000)", "locking_mode(EXCLUSIVE)", "journal_mode(WAL)", "synchronous(" + synchronous + ")",
 	}}.Encode()}).String()
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
