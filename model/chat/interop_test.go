@@ -116,7 +116,7 @@ func TestInterop(t *testing.T) {
 				for _, m := range messages {
 					list = append(list, map[string]string{"role": m.Role, "content": m.Content})
 				}
-				vars["messages"] = list
+				vars["messages"], vars["tools"], vars["documents"] = list, nil, nil
 				if variant >= 6 {
 					opts.Extra = map[string]any{"tools": tools}
 					vars["tools"] = json.RawMessage(tools.AppendDefault(nil))
