@@ -7,6 +7,8 @@ func (r *run) attr(of any, name string) any {
 	switch v := of.(type) {
 	case undefined:
 		fail(ErrRuntime, "attribute %s of %s", name, typeName(v))
+	case bool, int, float64:
+		fail(ErrUnsupported, "attribute %s of %s", name, typeName(v))
 	case string:
 		if m, ok := stringMethods[name]; ok {
 			return function(func(r *run, a args) any { return m(r, v, a) })

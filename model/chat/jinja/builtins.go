@@ -66,7 +66,7 @@ func newNamespace(r *run, a args) any {
 	for _, k := range ns.keys {
 		r.spend(16)
 		if strings.HasPrefix(k, "_") {
-			fail(ErrRuntime, "namespace with an attribute %s", k)
+			fail(ErrUnsupported, "attribute %s of a namespace", k)
 		}
 	}
 	return ns

@@ -185,6 +185,9 @@ func (l *lexer) root() bool {
 
 func (l *lexer) comment() {
 	end := strings.Index(l.rest(), "#}")
+	if end < 0 && l.rest() == "" { // Jinja lets this pass
+		return
+	}
 	if end < 0 {
 		l.fail("comment without an end")
 	}
@@ -357,7 +360,10 @@ func (l *lexer) number() {
 		l.emit(token{kind: float, s: s, f: f})
 	} else {
 		n, err := strconv.Atoi(s)
-		if err != nil || len(s) > 1 && s[0] == '0' && strings.Trim(s, "0") != "" || end < len(l.src) && strings.IndexByte("xXbBoO", l.src[end]) >= 0 {
+		if err != nil || s == "0" && end < len(l.src) && strings.IndexByte("xXbBoO", l.src[end]) >= 0 {
+			fail(ErrUnsupported, "line %d: number beyond 64 bits, or not decimal", l.line)
+		}
+		if s[0] == '0' && strings.Trim(s, "0") != "" {
 			l.fail("number %s", s)
 		}
 		l.emit(token{kind: integer, s: s, n: n})

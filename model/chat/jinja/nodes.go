@@ -88,7 +88,7 @@ func (t target) assign(r *run, s *scope, v any) {
 			fail(ErrRuntime, "can't set attribute %s: %s isn't a namespace", t.attribute, t.names[0])
 		}
 		if strings.HasPrefix(t.attribute, "_") {
-			fail(ErrRuntime, "can't set attribute %s of a namespace", t.attribute)
+			fail(ErrUnsupported, "attribute %s of a namespace", t.attribute)
 		}
 		r.spend(len(t.attribute) + 16)
 		ns.set(t.attribute, v)
@@ -145,10 +145,7 @@ func (n *forNode) exec(r *run, s *scope, out *strings.Builder) {
 		r.exec(n.otherwise, s, out)
 		return
 	}
-	l := &loop{items: items, depth: 1}
-	if up, ok := s.get("loop").(*loop); ok {
-		l.depth = up.depth + 1
-	}
+	l := &loop{items: items}
 	for i, v := range items {
 		r.spend(16)
 		l.i = i
@@ -167,7 +164,6 @@ func (n *forNode) exec(r *run, s *scope, out *strings.Builder) {
 type loop struct {
 	items   []any
 	i       int
-	depth   int
 	changed any
 	called  bool
 }
@@ -189,10 +185,10 @@ func (l *loop) attr(name string) any {
 		return l.i == n-1
 	case "length":
 		return n
-	case "depth":
-		return l.depth
+	case "depth": // it counts recursive loops only
+		return 1
 	case "depth0":
-		return l.depth - 1
+		return 0
 	case "previtem":
 		if l.i > 0 {
 			return l.items[l.i-1]
