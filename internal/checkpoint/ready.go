@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math/big"
+	"slices"
 	"strings"
 
 	"github.com/nanteos/nanteos/internal/bucket"
@@ -37,7 +39,10 @@ func dashed(part string) (int64, bool) {
 	if len(fields) < 2 {
 		return 0, false
 	}
-	n, err := cpython.ParseInt(fields[1])
+	return asInt64(cpython.ParseInt(fields[1]))
+}
+
+func asInt64(n *big.Int, err error) (int64, bool) {
 	if err != nil || !n.IsInt64() {
 		return 0, false
 	}
@@ -99,4 +104,38 @@ func isReady(ctx context.Context, bkt bucket.Bucket, window int64) (bool, error)
 		}
 	}
 	return false, nil
+}
+
+// ParseWindow reads the label from a key: the first part that begins with checkpoint-, as Python's int() reads the rest of it.
+func ParseWindow(key string) (int64, bool) {
+	for part := range strings.SplitSeq(key, "/") {
+		if text, ok := strings.CutPrefix(part, "checkpoint-"); ok {
+			return asInt64(cpython.ParseInt(text))
+		}
+	}
+	return 0, false
+}
+
+// Inventory lists the labels of the checkpoints that keys speak of, newest first: all, those without a patch and those with one
+// (section 12.5; one with both counts as a patch).
+func Inventory(keys iter.Seq[string]) (all, full, delta []int64) {
+	patched := map[int64]bool{}
+	for key := range keys {
+		if window, ok := ParseWindow(key); ok {
+			patched[window] = patched[window] || strings.Contains(key, "/"+Delta+"/")
+		}
+	}
+	for window, isDelta := range patched {
+		all = append(all, window)
+		if isDelta {
+			delta = append(delta, window)
+		} else {
+			full = append(full, window)
+		}
+	}
+	for _, list := range [][]int64{all, full, delta} {
+		slices.Sort(list)
+		slices.Reverse(list)
+	}
+	return all, full, delta
 }
