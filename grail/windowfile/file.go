@@ -185,13 +185,14 @@ func (f *File) Scan(ctx context.Context, cols Columns, from, to int64, each func
 			}
 		}
 	}
+	scan := &budget{limit: f.lim.BufferBytes, json: f.lim.JSONBytes}
 	for gi := range f.foot.groups {
 		g := &f.foot.groups[gi]
 		lo, hi := max(from, g.first), min(to, g.first+g.rows)
 		if lo >= hi {
 			continue
 		}
-		if err := f.scanGroup(ctx, cols, g, lo, hi, each); err != nil {
+		if err := f.scanGroup(ctx, cols, g, lo, hi, scan, each); err != nil {
 			return err
 		}
 	}
@@ -224,8 +225,15 @@ func rowBytes(r *grail.Row) int64 {
 		int64(len(c.Signature)+len(c.ProofVersion)+len(c.Model.Name)+len(c.Beacon.Randomness))
 }
 
-// budget counts the buffers of one scan against a limit.
-type budget struct{ used, limit int64 }
+// budget counts the buffers of one scan against a limit, and the JSON text that it may still parse.
+type budget struct{ used, limit, json int64 }
+
+func (b *budget) parse(p *pages, n int) error {
+	if b.json -= int64(n); b.json < 0 {
+		return p.fault(ErrTooLarge, "more than %d bytes of JSON", p.f.lim.JSONBytes)
+	}
+	return nil
+}
 
 func (b *budget) grow(p *pages, n int64) error {
 	if b.used += n; b.used > b.limit {

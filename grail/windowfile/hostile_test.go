@@ -142,6 +142,8 @@ func TestLimits(t *testing.T) {
 		{"page", Limits{PageBytes: 1000}},
 		{"pages", Limits{Pages: 1}},
 		{"memory", Limits{MemoryBytes: 20000}},
+		{"buffers", Limits{BufferBytes: 20000}},
+		{"JSON", Limits{JSONBytes: 20000}},
 	} {
 		if err := readAll(good, c.lim); !errors.Is(err, ErrTooLarge) {
 			t.Errorf("%s: got %v, want %v", c.name, err, ErrTooLarge)
@@ -329,7 +331,7 @@ func FuzzOpen(f *testing.F) {
 	}
 	f.Add(sample(f, sampleRows(4, 33), Options{PageBytes: 200}))
 	f.Add([]byte("PAR1\x00\x00\x00\x00PAR1"))
-	lim := Limits{FileBytes: 1 << 20, Rows: 4096, ListLength: 4096, Elements: 1 << 16, PageBytes: 1 << 20, MemoryBytes: 16 << 20}
+	lim := Limits{FileBytes: 1 << 20, Rows: 4096, ListLength: 4096, Elements: 1 << 16, PageBytes: 1 << 20, MemoryBytes: 16 << 20, BufferBytes: 16 << 20, JSONBytes: 4 << 20}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if err := readAll(b, lim); err != nil && !known(err) {
 			t.Fatalf("unknown error %v", err)

@@ -22,6 +22,10 @@ type Limits struct {
 	Pages int
 	// MemoryBytes bounds the values that one call of Rows returns: 1 GiB.
 	MemoryBytes int64
+	// BufferBytes bounds pages and dictionaries that one scan holds at a time: 256 MiB.
+	BufferBytes int64
+	// JSONBytes bounds the JSON text that one scan parses: 1 GiB. A dictionary can name one long text in every row.
+	JSONBytes int64
 	// ReadAhead is how many bytes one read fetches at least where that many are left in the column chunk: 1 MiB.
 	ReadAhead int
 }
@@ -30,7 +34,8 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		FileBytes: 350 << 20, FooterBytes: 16 << 20, Rows: 65536, ListLength: 65536, TextBytes: 8 << 20,
-		Elements: 256 << 20, PageBytes: 64 << 20, Pages: 1 << 18, MemoryBytes: 1 << 30, ReadAhead: 1 << 20,
+		Elements: 256 << 20, PageBytes: 64 << 20, Pages: 1 << 18, MemoryBytes: 1 << 30,
+		BufferBytes: 256 << 20, JSONBytes: 1 << 30, ReadAhead: 1 << 20,
 	}
 }
 
@@ -38,7 +43,7 @@ func (l Limits) withDefaults() Limits {
 	d := DefaultLimits()
 	for _, p := range []struct{ v, d *int64 }{
 		{&l.FileBytes, &d.FileBytes}, {&l.FooterBytes, &d.FooterBytes}, {&l.Rows, &d.Rows},
-		{&l.Elements, &d.Elements}, {&l.MemoryBytes, &d.MemoryBytes},
+		{&l.Elements, &d.Elements}, {&l.MemoryBytes, &d.MemoryBytes}, {&l.BufferBytes, &d.BufferBytes}, {&l.JSONBytes, &d.JSONBytes},
 	} {
 		if *p.v <= 0 {
 			*p.v = *p.d

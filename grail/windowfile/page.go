@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/parquet-go/parquet-go/format"
+
+	"github.com/nanteos/nanteos/grail"
 )
 
 // pageHeader is what precedes every page.
@@ -102,7 +104,12 @@ type pages struct {
 	reals      []float64
 	texts      []string
 	bools      []bool
-	spans      [][2]uint32 // plain texts of the block: where they begin and end in the page
+
+	parsed          bool // lastText was parsed to one of the following
+	lastText        string
+	lastCommitments grail.Commitments
+	lastBeacon      grail.BeaconRef
+	spans           [][2]uint32 // plain texts of the block: where they begin and end in the page
 }
 
 func (p *pages) name() string { return columns[p.leaf.col].path }

@@ -12,8 +12,8 @@ import (
 )
 
 // scanGroup reads rows lo..hi-1 of one row group.
-func (f *File) scanGroup(ctx context.Context, cols Columns, g *rowGroup, lo, hi int64, each func(int64, *grail.Row) error) error {
-	scan := &budget{limit: f.lim.MemoryBytes}
+func (f *File) scanGroup(ctx context.Context, cols Columns, g *rowGroup, lo, hi int64, scan *budget, each func(int64, *grail.Row) error) error {
+	scan.used = 0
 	var readers []*pages
 	var missing grail.NullFields
 	for i := range columns {
@@ -350,24 +350,37 @@ func (p *pages) text(at int) (string, error) {
 	return string(b), nil
 }
 
+// commitments parses the JSON text of commit.commitments; the same text as in the row before is not parsed again.
 func (p *pages) commitments(row *grail.Row, text string) error {
-	c, err := grail.ParseCommitments([]byte(text))
-	if err != nil {
-		return p.fault(ErrUnreadable, "%v", err)
+	if !p.parsed || text != p.lastText {
+		if err := p.scan.parse(p, len(text)); err != nil {
+			return err
+		}
+		c, err := grail.ParseCommitments([]byte(text))
+		if err != nil {
+			return p.fault(ErrUnreadable, "%v", err)
+		}
+		if c.Len() > p.f.lim.ListLength {
+			return p.fault(ErrTooLarge, "%s", tooMany("commitments", int64(c.Len()), int64(p.f.lim.ListLength)))
+		}
+		p.parsed, p.lastText, p.lastCommitments = true, text, c
 	}
-	if c.Len() > p.f.lim.ListLength {
-		return p.fault(ErrTooLarge, "%s", tooMany("commitments", int64(c.Len()), int64(p.f.lim.ListLength)))
-	}
-	row.Commit.Commitments = c
+	row.Commit.Commitments = p.lastCommitments
 	return nil
 }
 
-// beacon reads the JSON text of commit.beacon.
+// beacon parses the JSON text of commit.beacon.
 func (p *pages) beacon(row *grail.Row, text string) error {
-	b, err := grail.ParseBeacon([]byte(text))
-	if err != nil {
-		return p.fault(ErrUnreadable, "%v", err)
+	if !p.parsed || text != p.lastText {
+		if err := p.scan.parse(p, len(text)); err != nil {
+			return err
+		}
+		b, err := grail.ParseBeacon([]byte(text))
+		if err != nil {
+			return p.fault(ErrUnreadable, "%v", err)
+		}
+		p.parsed, p.lastText, p.lastBeacon = true, text, b
 	}
-	row.Commit.Beacon = b
+	row.Commit.Beacon = p.lastBeacon
 	return nil
 }

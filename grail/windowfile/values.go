@@ -27,8 +27,6 @@ type dictionary struct {
 	texts []string
 }
 
-func (d *dictionary) size() int { return len(d.ints) + len(d.reals) + len(d.texts) }
-
 // values decodes the values of one data page in order.
 type values struct {
 	leaf  *leaf
@@ -45,6 +43,9 @@ type values struct {
 }
 
 const blockSize = 1024
+
+// plainDictionary is what older writers call RLEDictionary.
+const plainDictionary = format.Encoding(2)
 
 // width is the size of a fixed-width value in bytes.
 func width(typ int32) int {
@@ -65,7 +66,7 @@ func (v *values) start(enc format.Encoding, b []byte, count int, grow func(int64
 	switch enc {
 	case format.Plain:
 		return nil
-	case format.PlainDictionary, format.RLEDictionary:
+	case plainDictionary, format.RLEDictionary:
 		v.enc = format.RLEDictionary
 		if v.dict == nil {
 			return errNoDict
