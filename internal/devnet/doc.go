@@ -1,0 +1,26 @@
+// Package devnet is a whole Grail network in one process: a chain that makes blocks, a beacon that signs rounds, an S3 store with a bucket
+// and keys for every node, a trainer that has published a model, validators, honest miners of different speeds, and cheaters.
+//
+// Every part is the real one. Miners and validators are those of package node; they find each other by what is committed on the chain, read
+// each other's buckets over HTTP with the published keys, and know nothing of running side by side. What is shared is the loaded model,
+// because it is the same for all, and the processor.
+//
+// # A network's life
+//
+// [Open] locks the data folder and reads what was fixed when the network was made (seed, rules, members), or makes it: see [Settings]. It
+// starts chain, beacon and store, publishes the base model as a checkpoint of the trainer (UID 0), commits every node's read
+// credentials and, in a new network, hurries through window 0, which is too early for any checkpoint. [Network.Run] starts the roles and
+// ends with its context, or when the wanted number of windows was judged. A folder that is opened again goes on where it was: with the same
+// chain, weights, histories and journals, also after kill -9.
+//
+// # Cheaters
+//
+// A cheater is an honest miner whose worker is wrapped (see [Cheats]) and whose preflight is off. Each breaks one promise of the
+// protocol, as well as it can: what it signs, it signs correctly.
+//
+//	zero-sketch    all sketches are 0: nothing was computed
+//	copier         a quarter of each group are completions of another miner, proved anew for its own prompts
+//	false-reward   claims success for rollouts that failed
+//	other-model    tokens and proofs of a model that is not the checkpoint
+//	edited-prompt  swaps its problems for the easiest among many
+package devnet

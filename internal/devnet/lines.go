@@ -1,0 +1,179 @@
+package devnet
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/nanteos/nanteos/internal/status"
+)
+
+// Verbosity says how much is told: 0 what matters, 1 phases and groups too, 2 every event.
+type Verbosity int
+
+// Shows says whether an event is told.
+func (v Verbosity) Shows(e status.Event, first int64) bool {
+	switch e.Kind {
+	case status.Block:
+		return v >= 2
+	case status.Phase, status.Group, status.Dropped, status.Start:
+		return v >= 1
+	case status.Stop:
+		return v >= 1 || e.Reason != ""
+	case status.Skipped:
+		return v >= 2 || e.Window >= first
+	case status.Summary:
+		return false // told as a table
+	}
+	return true
+}
+
+// WriteJSON writes events as JSON, one a line, until w fails. Blocks are left out below the highest verbosity, since they come twice a second.
+func WriteJSON(w io.Writer, events []status.Event, v Verbosity) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	for _, event := range events {
+		if event.Kind == status.Block && v < 2 {
+			continue
+		}
+		if err := e.Encode(event); err != nil {
+			return fmt.Errorf("couldn't write event: %w", err)
+		}
+	}
+	return nil
+}
+
+// Scribe puts events into words.
+type Scribe struct {
+	Palette Palette
+	// Start is where times are counted from.
+	Start time.Time
+	names map[string]string // by hotkey
+	uids  map[int]string
+	width int
+}
+
+// NewScribe makes a scribe who knows the members by name.
+func NewScribe(members []Member, start time.Time, p Palette) *Scribe {
+	s := &Scribe{Palette: p, Start: start, names: map[string]string{}, uids: map[int]string{}}
+	for _, m := range members {
+		s.names[m.Address()], s.uids[m.UID] = m.Name, m.Name
+		s.width = max(s.width, len(m.Name))
+	}
+	return s
+}
+
+// Line is the event in one line: time, who, what.
+func (s *Scribe) Line(e status.Event) string {
+	t := e.Time.Sub(s.Start).Seconds()
+	if t < 0 {
+		t = 0
+	}
+	node := e.Node
+	if node == "" {
+		node = "devnet"
+	}
+	line := s.Palette.Dim(fmt.Sprintf("%7.1fs", t)) + "  " + pad(node, s.width) + "  " + s.text(e)
+	if e.Hint != "" && (e.Kind == status.Fault || e.Kind == status.Skipped || e.Kind == status.Dropped || e.Kind == status.Stop) {
+		line += s.Palette.Dim(" (" + e.Hint + ")")
+	}
+	return line
+}
+
+func (s *Scribe) text(e status.Event) string {
+	p := s.Palette
+	switch e.Kind {
+	case status.Start:
+		return "is ready"
+	case status.Stop:
+		if e.Reason != "" {
+			return p.Red("ended: " + e.Reason)
+		}
+		return "has ended"
+	case status.Block:
+		return fmt.Sprintf("block %d of window %d", e.Block, e.Window)
+	case status.Phase:
+		if e.Reason != "" {
+			return fmt.Sprintf("window %d: %s, %s", e.Window, e.Phase, e.Reason)
+		}
+		return fmt.Sprintf("window %d: %s", e.Window, e.Phase)
+	case status.Checkpoint:
+		return fmt.Sprintf("loaded checkpoint %d, %s", e.Window, e.Text)
+	case status.Group:
+		return fmt.Sprintf("window %d: group %s with %d rollouts, %d tokens%s in %.1fs", e.Window, number(e.Group), e.Rollouts, e.Tokens, reward(e.Reward), e.Seconds)
+	case status.Dropped:
+		return p.Yellow(fmt.Sprintf("window %d: dropped group %s, %s", e.Window, number(e.Group), join(": ", e.Check, e.Reason)))
+	case status.Upload:
+		return fmt.Sprintf("window %d: uploaded %d rollouts, %.0f kB", e.Window, e.Rollouts, float64(e.Bytes)/1000)
+	case status.Skipped:
+		return p.Yellow(fmt.Sprintf("window %d: skipped, %s", e.Window, e.Reason))
+	case status.Verdict:
+		return s.verdict(e)
+	case status.Weights:
+		return fmt.Sprintf("window %d: ", e.Window) + p.Bold("set weights") + " " + s.weights(e)
+	case status.Fault:
+		return p.Yellow(e.Reason)
+	}
+	return join(" ", string(e.Kind), e.Text, e.Reason)
+}
+
+func (s *Scribe) verdict(e status.Event) string {
+	p := s.Palette
+	name := s.names[e.Hotkey]
+	if name == "" {
+		name = e.Hotkey
+	}
+	head := fmt.Sprintf("window %d: ", e.Window)
+	switch {
+	case e.Accepted == nil:
+		return head + p.Yellow("couldn't judge "+name) + ": " + e.Reason
+	case *e.Accepted:
+		return head + p.Green("accepted "+name) + fmt.Sprintf(", %d rollouts, %d checked%s", e.Rollouts, e.Checked, reward(e.Reward))
+	case e.Check == "no_file":
+		return head + "nothing from " + name
+	}
+	return head + p.Red("refused "+name) + ", " + p.Bold(e.Check) + ": " + e.Reason
+}
+
+// weights lists a vector by name, in percent.
+func (s *Scribe) weights(e status.Event) string {
+	var parts []string
+	for _, uid := range uids(e.Weights) {
+		if name := s.uids[uid]; name != "" {
+			parts = append(parts, name+" "+percent(e.Weights[uid]))
+		}
+	}
+	if len(parts) == 0 {
+		return "for nobody"
+	}
+	return strings.Join(parts, ", ")
+}
+
+func percent(x float64) string { return fmt.Sprintf("%.1f%%", 100*x) }
+
+func number(n *int64) string {
+	if n == nil {
+		return "?"
+	}
+	return fmt.Sprint(*n)
+}
+
+func reward(x *float64) string {
+	if x == nil {
+		return ""
+	}
+	return fmt.Sprintf(", mean reward %.2f", *x)
+}
+
+// join joins what isn't empty.
+func join(sep string, parts ...string) string {
+	var out []string
+	for _, p := range parts {
+		if p != "" {
+			out = append(out, p)
+		}
+	}
+	return strings.Join(out, sep)
+}

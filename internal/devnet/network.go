@@ -1,0 +1,254 @@
+package devnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/nanteos/nanteos/grail"
+	"github.com/nanteos/nanteos/internal/beacon"
+	"github.com/nanteos/nanteos/internal/bucket"
+	"github.com/nanteos/nanteos/internal/chain"
+	"github.com/nanteos/nanteos/internal/checkpoint"
+	"github.com/nanteos/nanteos/internal/engine"
+	"github.com/nanteos/nanteos/internal/node"
+	"github.com/nanteos/nanteos/internal/node/checkpoints"
+	"github.com/nanteos/nanteos/internal/status"
+)
+
+// Network is an open devnet.
+type Network struct {
+	cfg      Config
+	folder   *folder
+	rules    grail.Rules
+	members  []Member
+	registry *status.Registry
+	ledger   *Ledger
+
+	chain   *chain.Local
+	beacon  *beacon.Local
+	store   *bucket.Server
+	cache   *checkpoint.Cache
+	library *engine.Library
+	first   int64     // the first window that can be mined
+	began   time.Time // when Open was called
+
+	noisy    sync.Mutex
+	borrowed []func() // gives back what cheats borrowed from the library; guarded by noisy
+}
+
+// Open makes or continues the network in the data folder and starts chain, beacon and store. Everything that happens is told to the
+// registry. Close the network when done. Errors wrap ErrInUse, ErrOtherNetwork or ErrFolder where the folder is to blame.
+func Open(ctx context.Context, cfg Config, registry *status.Registry) (_ *Network, err error) {
+	began := time.Now()
+	f, err := openFolder(cfg, began)
+	if err != nil {
+		return nil, err
+	}
+	n := &Network{cfg: cfg, folder: f, rules: f.rules, members: f.made.Members(), registry: registry, first: f.rules.WindowLength, began: began}
+	n.ledger = NewLedger(n.members, n.rules, n.first)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.Close())
+		}
+	}()
+	if n.library, n.cache, err = n.openModels(); err != nil {
+		return nil, err
+	}
+	if err := n.openBeacon(); err != nil {
+		return nil, err
+	}
+	if err := n.openStore(ctx); err != nil {
+		return nil, err
+	}
+	if err := n.openChain(ctx); err != nil {
+		return nil, err
+	}
+	return n, n.found(ctx)
+}
+
+// Members lists who takes part, in the order of UIDs.
+func (n *Network) Members() []Member { return n.members }
+
+// Rules are the network's.
+func (n *Network) Rules() grail.Rules { return n.rules }
+
+// Settings are those the network was made with.
+func (n *Network) Settings() Settings { return n.folder.made.Settings }
+
+// Fresh says that the network was made now, not continued.
+func (n *Network) Fresh() bool { return n.folder.fresh }
+
+// Ledger is what is known of all members at any time.
+func (n *Network) Ledger() *Ledger { return n.ledger }
+
+func (n *Network) openModels() (*engine.Library, *checkpoint.Cache, error) {
+	cache, err := checkpoint.OpenCache(n.folder.checkpoints(), checkpoint.Limits{FileBytes: 1 << 30, TotalBytes: 2 << 30})
+	if err != nil {
+		return nil, nil, err
+	}
+	return engine.NewLibrary(engine.Config{CacheBytes: 64 << 20}), cache, nil
+}
+
+func (n *Network) openBeacon() (err error) {
+	seed := n.folder.made.derive("beacon", "key")
+	n.beacon, err = beacon.NewLocal(beacon.LocalConfig{Seed: seed[:], Genesis: time.UnixMilli(n.rules.BeaconGenesisMillis), Period: beaconPeriod})
+	if err != nil {
+		return err
+	}
+	return node.CheckBeacon(n.rules, n.beacon.Info())
+}
+
+// openStore starts the S3 server and gives every member a bucket with keys of its own.
+func (n *Network) openStore(ctx context.Context) (err error) {
+	if n.store, err = bucket.StartServer(ctx, bucket.ServerConfig{Dir: n.folder.store()}); err != nil {
+		return err
+	}
+	for _, m := range n.members {
+		if err := n.store.CreateBucket(ctx, m.Account, m.Keys); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *Network) openChain(ctx context.Context) (err error) {
+	params := chain.DefaultHyperparameters()
+	params.Tempo = uint64(n.rules.WindowLength) // an epoch a window, so that incentives follow weights at once
+	params.WeightsRateLimit = uint64(n.rules.WindowLength / 3)
+	params.CommitmentSpace = 31_000
+	params.Emission = rao
+	genesis := chain.Genesis{Name: fmt.Sprintf("nanteos devnet %d", n.folder.made.Seed), Time: n.folder.made.Genesis, Params: params}
+	for _, m := range n.members {
+		genesis.Neurons = append(genesis.Neurons, chain.GenesisNeuron{Hotkey: m.Address(), Stake: m.Stake})
+	}
+	n.chain, err = chain.OpenLocal(ctx, chain.LocalConfig{
+		Path: n.folder.chain(), Genesis: genesis, BlockTime: n.folder.made.BlockTime,
+		Log: slog.New(status.LogHandler(n.registry, "chain", slog.LevelWarn)),
+	})
+	return err
+}
+
+// found does what a network needs before its first window: a checkpoint, credentials on the chain, and a block that is late enough.
+func (n *Network) found(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	published := make(chan error, 1)
+	go func() { published <- n.publish(ctx) }()
+	err := n.announce(ctx)
+	if err = errors.Join(err, <-published); err != nil {
+		return fmt.Errorf("couldn't found the network: %w", err)
+	}
+	return n.hurry(ctx)
+}
+
+// announce commits all read credentials. In a new network it makes the blocks for it, so that nobody waits.
+func (n *Network) announce(ctx context.Context) error {
+	errs := make(chan error, len(n.members))
+	for _, m := range n.members {
+		go func() { errs <- n.commit(ctx, m) }()
+	}
+	var all error
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for left := len(n.members); left > 0; {
+		select {
+		case err := <-errs:
+			all = errors.Join(all, err)
+			left--
+		case <-tick.C:
+			if !n.folder.fresh {
+				continue
+			}
+			if _, err := n.chain.Produce(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return all
+}
+
+func (n *Network) commit(ctx context.Context, m Member) error {
+	credentials, err := m.settings(n.store.Endpoint()).Published()
+	if err != nil {
+		return err
+	}
+	text, err := credentials.EncodeCommitment()
+	if err != nil {
+		return err
+	}
+	return node.Announce(ctx, n.chain, m.Signer(), text, nil)
+}
+
+// hurry brings a network to the last block of window 0. A checkpoint is used in windows after its READY number only, and that is at least
+// 0; so nothing can be mined before.
+func (n *Network) hurry(ctx context.Context) error {
+	for {
+		head, err := n.chain.Head(ctx)
+		if err != nil {
+			return err
+		}
+		if int64(head.Number) >= n.first-1 {
+			return nil
+		}
+		if _, err := n.chain.Produce(ctx); err != nil {
+			return err
+		}
+		// Blocks carry milliseconds that must grow; the clock has to keep up.
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}
+
+// checkpointsOf gives a node its models. What is looked up on the chain is the node's own; cache and library are shared.
+func (n *Network) checkpointsOf(peers *node.Peers) *checkpoints.Store {
+	return &checkpoints.Store{Rules: n.rules, Buckets: peers, Cache: n.cache, Library: n.library}
+}
+
+// own opens a member's bucket with the right to write.
+func (n *Network) own(m Member) (*bucket.S3, error) {
+	return bucket.NewS3(m.settings(n.store.Endpoint()).Own())
+}
+
+func (n *Network) dir(m Member) string { return n.folder.node(m.Name) }
+
+func (n *Network) baseDir() string { return filepath.Join(n.folder.models(), "base") }
+
+// Close ends chain and store and releases the data folder; a temporary one is removed.
+func (n *Network) Close() error {
+	var err error
+	n.noisy.Lock()
+	for _, giveBack := range n.borrowed {
+		giveBack()
+	}
+	n.borrowed = nil
+	n.noisy.Unlock()
+	if n.chain != nil {
+		err = errors.Join(err, n.chain.Close())
+	}
+	if n.store != nil {
+		err = errors.Join(err, n.store.Close())
+	}
+	return errors.Join(err, n.folder.close())
+}
+
+// First is the first window that can be mined.
+func (n *Network) First() int64 { return n.first }
+
+// Title says in a line what network it is.
+func (n *Network) Title() string {
+	s := n.folder.made.Settings
+	verb := "new"
+	if !n.folder.fresh {
+		verb = "continued"
+	}
+	return fmt.Sprintf("devnet: %s network with %s, %s, %s; %s rules, seed %d, blocks every %s, %s",
+		verb, count(s.Validators, "validator"), count(s.Miners, "honest miner"), count(len(s.Cheaters), "cheater"), s.RulesName, s.Seed, s.BlockTime, orTemporary(n.folder))
+}
