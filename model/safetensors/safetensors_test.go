@@ -247,3 +247,36 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestReferenceFile reads a file that the reference library wrote (safetensors 0.8 from NumPy) and writes the same bytes.
+func TestReferenceFile(t *testing.T) {
+	const path = "testdata/reference.safetensors"
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var all []Tensor
+	for _, n := range f.Names() {
+		x, err := f.Tensor(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, x)
+	}
+	half, err := f.Tensor("b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x, err := half.Float32s(); err != nil || !slices.Equal(x, []float32{0, 1, 2, 3}) {
+		t.Errorf("b = %v (%v)", x, err)
+	}
+	slices.Reverse(all)
+	got, err := Encode(all, f.Metadata())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("wrote %q, the reference %q (%v)", got, want, err)
+	}
+}

@@ -16,8 +16,8 @@ json.dump(
     {
         "special": [tokenizer.encode(t, add_special_tokens=True).ids for t in request["texts"]],
         "plain": [tokenizer.encode(t, add_special_tokens=False).ids for t in request["texts"]],
-        "decoded": [tokenizer.decode(i, skip_special_tokens=False) for i in request["ids"]],
-        "skipped": [tokenizer.decode(i, skip_special_tokens=True) for i in request["ids"]],
+        "decoded": [tokenizer.decode(i, skip_special_tokens=False) for i in request["ids"] or []],
+        "skipped": [tokenizer.decode(i, skip_special_tokens=True) for i in request["ids"] or []],
     },
     sys.stdout,
 )
