@@ -83,24 +83,26 @@ func again(ctx context.Context, pause time.Duration, err error, report func(erro
 }
 
 // Follow gives new heads until ctx ends, when the channel is closed. A subscription that fails, ends or is silent for longer than patience
-// is made anew after a pause that grows to 8 s, and the failure reported. A reader that falls behind gets the newest head.
+// is made anew after a pause that grows to a tenth of patience, at most 8 s, and the failure reported. A reader that falls behind gets the newest head.
 func Follow(ctx context.Context, heads Heads, patience time.Duration, report func(error)) <-chan chain.BlockRef {
 	out := make(chan chain.BlockRef, 1)
 	go func() {
 		defer close(out)
-		pause := 500 * time.Millisecond
+		const first = 500 * time.Millisecond
+		most := max(first, min(patience/10, 8*time.Second))
+		pause := first
 		for ctx.Err() == nil {
 			got, err := follow(ctx, heads, patience, out)
 			if ctx.Err() != nil {
 				return
 			}
 			if got {
-				pause = 500 * time.Millisecond
+				pause = first
 			}
 			if again(ctx, pause, fmt.Errorf("couldn't follow the chain: %w", err), report) != nil {
 				return
 			}
-			pause = min(2*pause, 8*time.Second)
+			pause = min(2*pause, most)
 		}
 	}()
 	return out

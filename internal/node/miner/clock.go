@@ -99,6 +99,9 @@ func (s *State) budget() budget {
 func (s *State) gate(rules grail.Rules, now time.Time) (open bool, need, left time.Duration) {
 	b := s.budget()
 	left = s.Clock.left(rules, s.Work.Window, now)
+	if len(s.Work.kept()) == 0 {
+		b.safety /= 2 // what groupLimit leaves
+	}
 	if s.GroupSeconds == 0 && len(s.Work.Groups) == 0 {
 		b.group = s.Clock.BlockSeconds
 	}

@@ -90,11 +90,10 @@ func crash(t *testing.T, n int, pause time.Duration) {
 		if pause > 0 {
 			time.Sleep(pause)
 		}
-		promised := map[int64][]GroupRecord{}
 		if !isDir(left, "miner.db") {
 			t.Fatalf("%s: no journal yet", point)
 		}
-		promised = journalled(t, w, copyDir(t, left))
+		promised := journalled(t, w, copyDir(t, left))
 		w.hook = nil
 		_, kill := w.run(left)
 		w.until(20)

@@ -167,14 +167,14 @@ func (m *machine) found(e Found) {
 		return
 	}
 	w.succeeded()
-	again := w.Current || w.Finishing || w.Phase == Packaged
+	w.Rechecked = w.Rechecked || m.s.Clock.Head >= w.Window+2 // no matter whether it is the first look
 	if w.Checkpoint == nil || *w.Checkpoint != e.Checkpoint {
 		if w.Checkpoint != nil {
 			m.fault(w, fmt.Sprintf("checkpoint %d became the window's after %d groups were made with %d; they are discarded", e.Checkpoint, len(w.kept()), *w.Checkpoint),
 				"nothing to do: the trainer's READY marker came late")
 		}
 		checkpoint := e.Checkpoint
-		w.Checkpoint, w.Current, w.Final, w.Rechecked = &checkpoint, true, false, false
+		w.Checkpoint, w.Current, w.Final = &checkpoint, true, false
 		w.Finishing, w.File = false, nil
 		if w.Phase == Packaged {
 			m.enter(Generating)
@@ -182,7 +182,6 @@ func (m *machine) found(e Found) {
 		return
 	}
 	w.Current = true
-	w.Rechecked = w.Rechecked || again && m.s.Clock.Head >= w.Window+2
 	w.Final = w.Finishing || w.Phase == Packaged
 }
 
