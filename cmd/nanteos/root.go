@@ -47,7 +47,6 @@ func newRoot(t terminal) *cobra.Command {
 		Version: version(),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetIn(t.in)
 	root.SetOut(t.out)
 	root.SetErr(t.err)

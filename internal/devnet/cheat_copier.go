@@ -35,7 +35,7 @@ type copier struct {
 }
 
 func (n *Network) copier(m Member, h *miner.Honest) *copier {
-	c := &copier{Honest: h, peers: node.NewPeers(n.chain, node.OpenPeer(m.settings(n.store.Endpoint()))), now: time.Now}
+	c := &copier{Honest: h, peers: node.NewPeers(n.chain, n.peer(m)), now: time.Now}
 	for _, v := range n.members {
 		if v.Kind == Honest {
 			c.victims = append(c.victims, v.Address())

@@ -173,6 +173,7 @@ func (l *Ledger) verdict(validator *Standing, e status.Event) {
 	if n := len(windows); n == 0 || windows[n-1] < e.Window {
 		l.judged[validator.Name] = append(windows, e.Window)
 	}
+	validator.Phase = "judged"
 	l.totals.Windows = 0
 	for _, w := range l.judged {
 		l.totals.Windows = max(l.totals.Windows, len(w))
@@ -207,6 +208,7 @@ func (l *Ledger) firstValidator() string {
 // weights books a vector.
 func (l *Ledger) weights(validator *Standing, e status.Event) {
 	l.totals.Settings++
+	validator.Phase = "weights are set"
 	if l.totals.FirstWeights == 0 && !l.start.IsZero() {
 		l.totals.FirstWeights = max(e.Time.Sub(l.start), time.Millisecond)
 	}

@@ -52,6 +52,7 @@ type Scribe struct {
 	Start time.Time
 	names map[string]string // by hotkey
 	uids  map[int]string
+	named *strings.Replacer
 	width int
 }
 
@@ -62,6 +63,7 @@ func NewScribe(members []Member, start time.Time, p Palette) *Scribe {
 		s.names[m.Address()], s.uids[m.UID] = m.Name, m.Name
 		s.width = max(s.width, len(m.Name))
 	}
+	s.named = nameHotkeys(members)
 	return s
 }
 
@@ -75,11 +77,21 @@ func (s *Scribe) Line(e status.Event) string {
 	if node == "" {
 		node = "devnet"
 	}
+	e.Reason, e.Hint = s.named.Replace(e.Reason), s.named.Replace(e.Hint)
 	line := s.Palette.Dim(fmt.Sprintf("%7.1fs", t)) + "  " + pad(node, s.width) + "  " + s.text(e)
 	if e.Hint != "" && (e.Kind == status.Fault || e.Kind == status.Skipped || e.Kind == status.Dropped || e.Kind == status.Stop) {
 		line += s.Palette.Dim(" (" + e.Hint + ")")
 	}
 	return line
+}
+
+// nameHotkeys puts names in the place of hotkeys.
+func nameHotkeys(members []Member) *strings.Replacer {
+	var pairs []string
+	for _, m := range members {
+		pairs = append(pairs, m.Address(), m.Name)
+	}
+	return strings.NewReplacer(pairs...)
 }
 
 func (s *Scribe) text(e status.Event) string {

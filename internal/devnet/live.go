@@ -199,10 +199,10 @@ func (s *screen) miner(m Standing) string {
 		case e.Check == "no_file":
 			verdict, paint = fmt.Sprintf("no file in window %d", e.Window), s.palette.Yellow
 			if m.Caught != nil {
-				verdict, paint = join(": ", m.Caught.Check, m.Caught.Reason), s.palette.Red
+				verdict, paint = s.refusal(m.Caught.Check, m.Caught.Reason), s.palette.Red
 			}
 		default:
-			verdict, paint = join(": ", e.Check, e.Reason), s.palette.Red
+			verdict, paint = s.refusal(e.Check, e.Reason), s.palette.Red
 		}
 	}
 	phase := m.Phase
@@ -210,6 +210,9 @@ func (s *screen) miner(m Standing) string {
 		phase = "-"
 	}
 	weight := percent(m.Weight)
+	if s.picture.Totals.Settings == 0 {
+		weight = ""
+	}
 	row := []rune(s.columns(fmt.Sprint(m.UID), m.Name, phase, fmt.Sprint(m.Rollouts), verdict, weight))
 	from, to := 36, 36+s.verdictRoom()
 	if len(row) > s.width || to > len(row) {
@@ -222,16 +225,25 @@ func (s *screen) miner(m Standing) string {
 	return string(row[:from]) + paint(string(row[from:to])) + tail
 }
 
+// refusal is check and reason, without the row for which there is no room.
+func (s *screen) refusal(check, reason string) string {
+	var row int
+	if n, _ := fmt.Sscanf(reason, "row %d:", &row); n == 1 {
+		_, reason, _ = strings.Cut(reason, ": ")
+	}
+	return join(": ", check, s.scribe.named.Replace(reason))
+}
+
 func (s *screen) validator(m Standing) string {
-	state := m.Phase
-	if state == "" {
-		state = "waiting"
+	switch {
+	case !m.Running:
+		return m.Name + ": stopped"
+	case m.Window < s.first:
+		return m.Name + ": waiting for the first window to end"
+	case m.Phase == "judging":
+		return fmt.Sprintf("%s: judging window %d", m.Name, m.Window)
 	}
-	line := m.Name + ": " + state
-	if m.Window >= s.first {
-		line += fmt.Sprintf(", window %d", m.Window)
-	}
-	return line
+	return fmt.Sprintf("%s: window %d, %s", m.Name, m.Window, m.Phase)
 }
 
 func (s *screen) sums(p Picture) string {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nanteos/nanteos/grail"
@@ -37,8 +38,13 @@ type Network struct {
 	first   int64     // the first window that can be mined
 	began   time.Time // when Open was called
 
+	ending atomic.Bool // roles are being stopped
+
 	noisy    sync.Mutex
 	borrowed []func() // gives back what cheats borrowed from the library; guarded by noisy
+
+	clients sync.Mutex
+	opened  []*bucket.S3 // guarded by clients
 }
 
 // Open makes or continues the network in the data folder and starts chain, beacon and store. Everything that happens is told to the
@@ -184,15 +190,15 @@ func (n *Network) commit(ctx context.Context, m Member) error {
 	return node.Announce(ctx, n.chain, m.Signer(), text, nil)
 }
 
-// hurry brings a network to the last block of window 0. A checkpoint is used in windows after its READY number only, and that is at least
-// 0; so nothing can be mined before.
+// hurry brings a new network to the window after window 0. A checkpoint is used in windows after its READY number only, and that is at
+// least 0; so nothing can be mined before.
 func (n *Network) hurry(ctx context.Context) error {
 	for {
 		head, err := n.chain.Head(ctx)
 		if err != nil {
 			return err
 		}
-		if int64(head.Number) >= n.first-1 {
+		if int64(head.Number) >= n.first {
 			return nil
 		}
 		if _, err := n.chain.Produce(ctx); err != nil {
@@ -214,7 +220,31 @@ func (n *Network) checkpointsOf(peers *node.Peers) *checkpoints.Store {
 
 // own opens a member's bucket with the right to write.
 func (n *Network) own(m Member) (*bucket.S3, error) {
-	return bucket.NewS3(m.settings(n.store.Endpoint()).Own())
+	b, err := bucket.NewS3(m.settings(n.store.Endpoint()).Own())
+	n.remember(b, err)
+	return b, err
+}
+
+// peer opens buckets of others for a member, by what they committed.
+func (n *Network) peer(m Member) func(commitment []byte) (node.Bucket, error) {
+	open := node.OpenPeer(m.settings(n.store.Endpoint()))
+	return func(commitment []byte) (node.Bucket, error) {
+		b, err := open(commitment)
+		if s3, ok := b.(*bucket.S3); ok {
+			n.remember(s3, err)
+		}
+		return b, err
+	}
+}
+
+// remember keeps a client, so that its idle connections can be closed: the store waits for them when it ends.
+func (n *Network) remember(b *bucket.S3, err error) {
+	if err != nil || b == nil {
+		return
+	}
+	n.clients.Lock()
+	defer n.clients.Unlock()
+	n.opened = append(n.opened, b)
 }
 
 func (n *Network) dir(m Member) string { return n.folder.node(m.Name) }
@@ -233,10 +263,27 @@ func (n *Network) Close() error {
 	if n.chain != nil {
 		err = errors.Join(err, n.chain.Close())
 	}
+	n.clients.Lock()
+	for _, b := range n.opened {
+		err = errors.Join(err, b.Close())
+	}
+	n.clients.Unlock()
 	if n.store != nil {
-		err = errors.Join(err, n.store.Close())
+		err = errors.Join(err, n.closeStore())
 	}
 	return errors.Join(err, n.folder.close())
+}
+
+// closeStore ends the store. It answers nobody any more, so it is not waited for longer than a moment.
+func (n *Network) closeStore() error {
+	ended := make(chan error, 1)
+	go func() { ended <- n.store.Close() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(time.Second):
+		return nil
+	}
 }
 
 // First is the first window that can be mined.

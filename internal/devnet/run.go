@@ -45,7 +45,10 @@ func (n *Network) Run(ctx context.Context) (Report, error) {
 			defer alive.out(name)
 			return do(ctx)
 		}, func(error) {
-			once.Do(func() { close(ending) })
+			once.Do(func() {
+				n.ending.Store(true)
+				close(ending)
+			})
 			if ask == nil {
 				cancel()
 				return
@@ -255,6 +258,9 @@ func (n *Network) sink(m Member) status.Sink {
 			uid := m.UID
 			e.UID, e.Text = &uid, m.Kind
 		}
+		if e.Kind == status.Fault && n.ending.Load() && strings.Contains(e.Reason, context.Canceled.Error()) {
+			return // a call that was cut short because the network ends
+		}
 		to.Emit(e)
 	})
 }
@@ -274,7 +280,7 @@ func (n *Network) miner(m Member) (*miner.Miner, error) {
 	if err != nil {
 		return nil, err
 	}
-	peers := node.NewPeers(n.chain, node.OpenPeer(m.settings(n.store.Endpoint())))
+	peers := node.NewPeers(n.chain, n.peer(m))
 	return miner.New(miner.Config{
 		Rules: n.rules, Hotkey: m.Hotkey, Plan: miner.Plan{Name: m.Name, MaxGroups: m.Groups}, Dir: n.dir(m),
 		Heads: n.chain, Beacon: n.beacon, Checkpoints: n.checkpointsOf(peers), Bucket: own,
@@ -298,7 +304,7 @@ func (n *Network) validator(m Member) (func(context.Context) error, error) {
 	if err != nil {
 		return nil, err
 	}
-	open := node.OpenPeer(m.settings(n.store.Endpoint()))
+	open := n.peer(m)
 	sink := n.sink(m)
 	v, err := validator.New(validator.Config{
 		Plan: validator.Plan{Name: m.Name}, Rules: n.rules, Dir: n.dir(m), Chain: n.chain, Signer: m.Signer(), Beacon: n.beacon,
@@ -311,14 +317,7 @@ func (n *Network) validator(m Member) (func(context.Context) error, error) {
 		if err := n.join(ctx, m); err != nil {
 			return err
 		}
-		sink.Emit(status.Event{Kind: status.Start})
-		err := v.Run(ctx)
-		reason := ""
-		if err != nil {
-			reason = err.Error()
-		}
-		sink.Emit(status.Event{Kind: status.Stop, Reason: reason})
-		if err != nil {
+		if err := v.Run(ctx); err != nil {
 			return fmt.Errorf("%s: %w", m.Name, err)
 		}
 		return nil

@@ -37,7 +37,8 @@ func (r Report) Text(p Palette, width int, program string) string {
 	r.reasons(&b, p, width, name)
 	if file, row, ok := r.Look(); ok {
 		line("")
-		line("look closer:  %s explain %s %d", program, quote(file), row)
+		line("look closer:")
+		line("  %s explain %s %d", program, quote(file), row)
 	}
 	return b.String()
 }
@@ -62,6 +63,11 @@ func (r Report) headline(p Palette) string {
 
 // reasons says in plain words why miners were caught.
 func (r Report) reasons(b *strings.Builder, p Palette, width, name int) {
+	var pairs []string
+	for _, m := range r.Miners {
+		pairs = append(pairs, m.Hotkey, m.Name)
+	}
+	named := strings.NewReplacer(pairs...)
 	first := true
 	for _, m := range r.Miners {
 		if m.Caught == nil {
@@ -71,7 +77,7 @@ func (r Report) reasons(b *strings.Builder, p Palette, width, name int) {
 			fmt.Fprintln(b)
 			first = false
 		}
-		for i, text := range wrap(m.Caught.Reason, width-name-2) {
+		for i, text := range wrap(named.Replace(m.Caught.Reason), width-name-2) {
 			head := pad("", name)
 			if i == 0 {
 				head = pad(m.Name, name)
