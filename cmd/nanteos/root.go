@@ -47,6 +47,8 @@ func newRoot(t terminal) *cobra.Command {
 		Version: version(),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	// No SetVersionTemplate or other template of cobra's: it would link text/template, whose reflection keeps every method of every
+	// dependency alive: 68 MB instead of 49.
 	root.SetIn(t.in)
 	root.SetOut(t.out)
 	root.SetErr(t.err)
