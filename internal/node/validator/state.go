@@ -155,7 +155,7 @@ type Pending struct {
 // Work is one window in progress.
 type Work struct {
 	Window int64
-	// Block is the newest block when the window was begun, by which the cadence of weights goes.
+	// Block is the newest block when the window was begun, or tried again, by which the cadence of weights goes.
 	Block int64
 	Phase Phase
 	Began time.Time

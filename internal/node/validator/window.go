@@ -17,6 +17,9 @@ func (m *machine) work(w *Work, target int64) bool {
 		}
 		return false
 	}
+	if w.Retry.Failures > 0 {
+		w.Block = m.s.Head // a new try begins the turn anew
+	}
 	switch w.Phase {
 	case Preparing:
 		m.ask(OpPrepare, func(id uint64) Effect { return Prepare{ID: id, Window: w.Window, Limit: limit} })
