@@ -38,6 +38,9 @@ func hintOf(err error) string {
 	if errors.As(err, &h) {
 		return h.Hint()
 	}
+	if isUnknown(err) {
+		return "nanteos --help lists the commands"
+	}
 	return ""
 }
 
