@@ -405,8 +405,7 @@ func TestFollow(t *testing.T) {
 			return c, nil
 		}}
 		heads := Follow(ctx, f, time.Minute, func(err error) { faults = append(faults, err.Error()) })
-		synctest.Wait()
-		time.Sleep(time.Second)
+		time.Sleep(700 * time.Millisecond) // after the second start, before the third
 		if b := <-heads; b.Number != 2 {
 			t.Errorf("a slow reader gets block %d, want the newest", b.Number)
 		}

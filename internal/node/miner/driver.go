@@ -23,7 +23,7 @@ type Config struct {
 	Rules grail.Rules
 	// Hotkey signs.
 	Hotkey sr25519.Keypair
-	// Plan is what the operator chooses. Name is set by the operator, Hotkey by the miner.
+	// Plan is what the operator chooses; Hotkey in it is set by the miner.
 	Plan Plan
 	// Dir is the data folder: miner.db and outbox/. It is made if missing and locked while the miner runs.
 	Dir string
@@ -263,7 +263,7 @@ func (m *Miner) write(ctx context.Context, what string, f func(context.Context) 
 
 // report emits an event of the driver's own.
 func (m *Miner) report(e status.Event) {
-	e.Time, e.Node, e.Role, e.Hotkey = m.cfg.Now(), m.cfg.Plan.Name, role, m.address
+	e.Time, e.Node, e.Role, e.Hotkey, e.UID = m.cfg.Now(), m.cfg.Plan.Name, role, m.address, m.cfg.Plan.UID
 	if w := m.state.Work; w != nil {
 		e.Window = w.Window
 	}

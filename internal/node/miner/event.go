@@ -49,6 +49,8 @@ type Found struct {
 type Loaded struct {
 	Answer
 	Checkpoint int64
+	// Name is the model's identity text.
+	Name string
 }
 
 // Opened answers Open.

@@ -3,6 +3,8 @@ package miner
 import (
 	"fmt"
 	"time"
+
+	"github.com/nanteos/nanteos/internal/status"
 )
 
 // Limits of effects that no deadline of the window bounds.
@@ -185,10 +187,11 @@ func (m *machine) found(e Found) {
 	w.Final = w.Finishing || w.Phase == Packaged
 }
 
-func (m *machine) loaded(e Loaded) {
+func (m *machine) loaded(e Loaded, took time.Duration) {
 	w := m.s.Work
 	if e.Failure == nil {
 		m.s.Loaded = &e.Checkpoint
+		m.tell(status.Event{Kind: status.Checkpoint, Window: e.Checkpoint, Text: e.Name, Seconds: took.Seconds()})
 		if w != nil {
 			w.succeeded()
 		}

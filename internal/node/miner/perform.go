@@ -42,7 +42,8 @@ func (m *Miner) perform(ctx context.Context, e Effect) error {
 		})
 	case Load:
 		return m.start(ctx, point, e.ID, e.Limit, func(ctx context.Context) (Event, []byte) {
-			return Loaded{m.answer(ctx, e.ID, m.load(ctx, e.Checkpoint)), e.Checkpoint}, nil
+			name, err := m.load(ctx, e.Checkpoint)
+			return Loaded{m.answer(ctx, e.ID, err), e.Checkpoint, name}, nil
 		})
 	case Open:
 		return m.start(ctx, point, e.ID, e.Limit, func(ctx context.Context) (Event, []byte) {
@@ -130,25 +131,26 @@ func (m *Miner) answer(ctx context.Context, id uint64, err error) Answer {
 	return a
 }
 
-// load loads a checkpoint and makes worker and evaluator for it. The old one is given back first: there may be no room for two.
-func (m *Miner) load(ctx context.Context, checkpoint int64) error {
+// load loads a checkpoint, makes worker and evaluator for it, and returns its name. The old one is given back first: there may be no room for
+// two.
+func (m *Miner) load(ctx context.Context, checkpoint int64) (string, error) {
 	m.release()
 	model, err := m.cfg.Checkpoints.Load(ctx, checkpoint)
 	if err != nil {
-		return err
+		return "", err
 	}
 	evaluator, err := node.NewEvaluator(m.cfg.Rules, model)
 	if err != nil {
 		if model.Release != nil {
 			model.Release()
 		}
-		return err
+		return "", err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.model, m.evaluate = model, evaluator
 	m.worker = m.cfg.Worker(&Honest{Rules: m.cfg.Rules, Hotkey: m.cfg.Hotkey, Model: model, Evaluator: evaluator, Secret: m.secret, Now: m.cfg.Now})
-	return nil
+	return model.Policy.ModelName, nil
 }
 
 // group makes and checks a group. A group that is unfit is no error: the record says why it is dropped.

@@ -12,8 +12,12 @@ const role = "miner"
 
 // emit reports an event of a window.
 func (m *machine) emit(w *Work, e status.Event) {
-	e.Time, e.Node, e.Role, e.Hotkey = m.now, m.s.Plan.Name, role, m.s.Plan.Hotkey
 	e.Window = w.Window
+	m.tell(e)
+}
+
+func (m *machine) tell(e status.Event) {
+	e.Time, e.Node, e.Role, e.Hotkey, e.UID = m.now, m.s.Plan.Name, role, m.s.Plan.Hotkey, m.s.Plan.UID
 	m.do(Emit{e})
 }
 

@@ -74,6 +74,8 @@ type Plan struct {
 	// Name is the node's name in events, Hotkey its address.
 	Name   string `json:"name"`
 	Hotkey string `json:"hotkey"`
+	// UID is the neuron's number, for events; nil when unknown.
+	UID *int `json:"uid,omitempty"`
 	// MaxGroups ends a window's generation after so many kept groups; 0 for no limit.
 	MaxGroups int `json:"max_groups,omitempty"`
 	// GroupInterval is the least time between the starts of two groups, to leave the machine to others.

@@ -31,8 +31,8 @@ func Step(rules grail.Rules, s State, e Event) (State, []Effect) {
 			m.found(e)
 		}
 	case Loaded:
-		if _, ok := m.take(e.ID, OpLoad); ok {
-			m.loaded(e)
+		if took, ok := m.take(e.ID, OpLoad); ok {
+			m.loaded(e, took)
 		}
 	case Opened:
 		if _, ok := m.take(e.ID, OpOpen); ok {

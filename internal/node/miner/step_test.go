@@ -83,7 +83,7 @@ func (c *script) found(checkpoint int64, f *Failure) []Effect {
 
 func (c *script) loaded(f *Failure) []Effect {
 	c.t.Helper()
-	return c.play(Loaded{c.answer(10*time.Millisecond, f), *c.s.Work.Checkpoint})
+	return c.play(Loaded{c.answer(10*time.Millisecond, f), *c.s.Work.Checkpoint, "model"})
 }
 
 func (c *script) opened(f *Failure) []Effect {
@@ -214,6 +214,9 @@ func TestWindowFromBeginningToEnd(t *testing.T) {
 	c.want(Uploaded, "")
 	if e := c.events(status.Upload); len(e) != 1 || e[0].Rollouts != 3*testSize || e[0].Node != "m" || e[0].Hotkey != "5h" || e[0].Window != 10 {
 		t.Errorf("upload events: %+v", e)
+	}
+	if e := c.events(status.Checkpoint); len(e) != 1 || e[0].Window != -30 || e[0].Text != "model" || e[0].Seconds == 0 {
+		t.Errorf("checkpoint events: %+v", e)
 	}
 	if e := c.events(status.Dropped); len(e) != 1 || e[0].Check != "short" {
 		t.Errorf("dropped events: %+v", e)
@@ -513,7 +516,7 @@ func TestStaleAnswers(t *testing.T) {
 	c := generating(t, Plan{})
 	want := c.s
 	for _, e := range []Event{
-		Found{Answer{Now: c.now, ID: c.s.Pending.ID}, 10, 5}, Loaded{Answer{Now: c.now, ID: c.s.Pending.ID}, 5}, Put{Answer{Now: c.now, ID: 1}},
+		Found{Answer{Now: c.now, ID: c.s.Pending.ID}, 10, 5}, Loaded{Answer{Now: c.now, ID: c.s.Pending.ID}, 5, ""}, Put{Answer{Now: c.now, ID: 1}},
 		Grouped{Answer{Now: c.now, ID: c.s.Pending.ID - 1}, 10, GroupRecord{}}, Woke{c.now, c.s.Pending.ID}, Settled{c.now, 10, c.now}, Confirmed{}, Wrote{},
 	} {
 		if effects := c.play(e); len(effects) != 0 || !reflect.DeepEqual(c.s, want) {
