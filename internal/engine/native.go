@@ -11,7 +11,8 @@ import (
 	"github.com/nanteos/nanteos/model"
 )
 
-// A turn is the work that is done without letting others in: a group of the reference's size, or fewer sequences if they are long.
+// A turn is the work that is done without letting others in: a group of the reference's size, or fewer sequences to replay if they are long.
+// Decoding together is so much cheaper than one after the other that a group to generate is never cut.
 const (
 	turnSequences = 16
 	turnTokens    = 16384
@@ -93,7 +94,7 @@ func (n *Native) Generate(ctx context.Context, requests []Request, params grail.
 		sampling.Stop = []int32{n.info.EOS}
 	}
 	out := make([]Completion, 0, len(requests))
-	err := n.turns(ctx, len(requests), func(i int) int { return len(requests[i].Prompt) + params.MaxTokens }, func(from, to int) error {
+	err := n.turns(ctx, len(requests), func(int) int { return 0 }, func(from, to int) error {
 		batch := make([]model.Request, to-from)
 		for i, r := range requests[from:to] {
 			batch[i] = model.Request{Prompt: r.Prompt, Seed: r.Seed}
