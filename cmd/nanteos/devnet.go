@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/charmbracelet/x/term"
@@ -95,7 +96,10 @@ func runDevnet(ctx context.Context, t terminal, cfg devnet.Config, f devnetFlags
 	report, err := n.Run(ctx)
 	registry.Emit(status.Event{Kind: status.Summary, Text: "devnet ended", Report: report})
 	events.Close()
-	err = errors.Join(err, <-shown, n.Close())
+	if view := <-shown; !errors.Is(view, syscall.EPIPE) { // who reads no more has seen enough
+		err = errors.Join(err, view)
+	}
+	err = errors.Join(err, n.Close())
 	if !f.json && report.Seconds > 0 {
 		fmt.Fprintf(t.out, "\n%s", report.Text(devnet.Palette{On: t.colour}, width(t), t.program))
 	}
@@ -108,13 +112,13 @@ func newShow(t terminal, n *devnet.Network, f devnetFlags, end func()) func(*sta
 	switch {
 	case f.json:
 		return func(events *status.Subscription) error {
-			return each(events, t.out, func(w io.Writer, all []status.Event) error { return devnet.WriteJSON(w, all, verbosity) })
+			return each(events, t.out, end, func(w io.Writer, all []status.Event) error { return devnet.WriteJSON(w, all, verbosity) })
 		}
 	case t.live:
 		return func(events *status.Subscription) error {
 			live := devnet.NewLive(n, verbosity, devnet.Palette{On: t.colour}, t.in, t.out, end)
 			go func() {
-				_ = each(events, io.Discard, func(_ io.Writer, all []status.Event) error { live.Tell(all); return nil })
+				_ = each(events, io.Discard, end, func(_ io.Writer, all []status.Event) error { live.Tell(all); return nil })
 				live.Quit()
 			}()
 			return live.Run()
@@ -123,7 +127,7 @@ func newShow(t terminal, n *devnet.Network, f devnetFlags, end func()) func(*sta
 	scribe := devnet.NewScribe(n.Members(), time.Now(), devnet.Palette{On: t.colour})
 	fmt.Fprintln(t.out, n.Title())
 	return func(events *status.Subscription) error {
-		return each(events, t.out, func(w io.Writer, all []status.Event) error {
+		return each(events, t.out, end, func(w io.Writer, all []status.Event) error {
 			for _, e := range all {
 				if verbosity.Shows(e, n.First()) {
 					if _, err := fmt.Fprintln(w, scribe.Line(e)); err != nil {
@@ -136,8 +140,9 @@ func newShow(t terminal, n *devnet.Network, f devnetFlags, end func()) func(*sta
 	}
 }
 
-// each gives events to write as they come, and tells of such that were lost because w is slow. When w fails the events go nowhere.
-func each(events *status.Subscription, w io.Writer, write func(io.Writer, []status.Event) error) error {
+// each gives events to write as they come, and tells of such that were lost because w is slow. When w fails it calls end, and the rest goes
+// nowhere.
+func each(events *status.Subscription, w io.Writer, end func(), write func(io.Writer, []status.Event) error) error {
 	out := bufio.NewWriter(w)
 	var failed error
 	for {
@@ -152,6 +157,9 @@ func each(events *status.Subscription, w io.Writer, write func(io.Writer, []stat
 		if failed == nil {
 			if failed = write(out, all); failed == nil {
 				failed = out.Flush()
+			}
+			if failed != nil {
+				end()
 			}
 		}
 	}

@@ -11,8 +11,9 @@ import (
 func main() { os.Exit(start()) }
 
 // start is the life of the process. An interrupt ends the context, and with it whatever command runs, in order and in a few seconds; a
-// second interrupt ends the process at once.
+// second interrupt ends the process at once. A reader of the output that goes away is an error of writing, not the end of the process.
 func start() int {
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)

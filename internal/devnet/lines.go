@@ -18,7 +18,7 @@ func (v Verbosity) Shows(e status.Event, first int64) bool {
 	switch e.Kind {
 	case status.Block:
 		return v >= 2
-	case status.Phase, status.Group, status.Dropped, status.Start:
+	case status.Phase, status.Group, status.Dropped, status.Start, status.Checkpoint:
 		return v >= 1
 	case status.Stop:
 		return v >= 1 || e.Reason != ""

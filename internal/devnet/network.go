@@ -170,12 +170,27 @@ func (n *Network) announce(ctx context.Context) error {
 			if !n.folder.fresh {
 				continue
 			}
-			if _, err := n.chain.Produce(ctx); err != nil {
+			if _, err := n.produce(ctx); err != nil {
 				return err
 			}
 		}
 	}
 	return all
+}
+
+// produce makes a block when the clock has passed the newest one's time. A block that is made earlier is stamped a block time ahead of the clock,
+// and a row of such ones would carry the chain into the future.
+func (n *Network) produce(ctx context.Context) (chain.BlockRef, error) {
+	head, err := n.chain.Head(ctx)
+	if err != nil {
+		return head, err
+	}
+	select {
+	case <-ctx.Done():
+		return head, ctx.Err()
+	case <-time.After(time.Until(head.Time.Add(2 * time.Millisecond))):
+	}
+	return n.chain.Produce(ctx)
 }
 
 func (n *Network) commit(ctx context.Context, m Member) error {
@@ -201,14 +216,8 @@ func (n *Network) hurry(ctx context.Context) error {
 		if int64(head.Number) >= n.first {
 			return nil
 		}
-		if _, err := n.chain.Produce(ctx); err != nil {
+		if _, err := n.produce(ctx); err != nil {
 			return err
-		}
-		// Blocks carry milliseconds that must grow; the clock has to keep up.
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(2 * time.Millisecond):
 		}
 	}
 }
