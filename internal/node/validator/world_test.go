@@ -59,6 +59,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	durable = false
 	os.Exit(m.Run())
 }
 
