@@ -117,10 +117,6 @@ func TestDirFoldersAndObjects(t *testing.T) {
 
 // TestFaultTable crosses every operation with every fault: what the caller is told and what is there afterwards.
 func TestFaultTable(t *testing.T) {
-	type result struct {
-		err    error
-		stored bool // of an object that the operation makes or removes
-	}
 	ops := map[string]func(ctx context.Context, b Bucket) error{
 		"put": func(ctx context.Context, b Bucket) error {
 			_, err := PutBytes(ctx, b, "new", []byte("x"), PutOptions{})
