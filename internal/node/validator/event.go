@@ -158,6 +158,8 @@ type FailureKind string
 const (
 	// Passing: try again.
 	Passing FailureKind = "passing"
+	// Early: a block or a round is still to come. Try again; it is told only when it lasts.
+	Early FailureKind = "early"
 	// NoCheckpoint: none is ready for the window.
 	NoCheckpoint FailureKind = "no checkpoint"
 	// Unusable: the checkpoint's policy is missing or asks for what this build can't do.

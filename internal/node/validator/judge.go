@@ -128,7 +128,7 @@ func (u *unpacked) Close() error {
 }
 
 // unpack brings a compressed file here, no larger than a plain one may be. Only networks with PreferGzip have those.
-func (v *Validator) unpack(ctx context.Context, b bucket.Bucket, want bucket.Info) (u *unpacked, err error) {
+func (v *Validator) unpack(ctx context.Context, b bucket.Bucket, want bucket.Info) (_ *unpacked, err error) {
 	body, got, err := b.Get(ctx, want.Key)
 	if err != nil {
 		return nil, err
@@ -145,10 +145,10 @@ func (v *Validator) unpack(ctx context.Context, b bucket.Bucket, want bucket.Inf
 	if err != nil {
 		return nil, fmt.Errorf("couldn't unpack %s: %w", want.Key, err)
 	}
-	u = &unpacked{File: f}
+	plain := &unpacked{File: f}
 	defer func() {
 		if err != nil {
-			_ = u.Close()
+			_ = plain.Close()
 		}
 	}()
 	z, err := gzip.NewReader(body)
@@ -156,11 +156,11 @@ func (v *Validator) unpack(ctx context.Context, b bucket.Bucket, want bucket.Inf
 		return nil, fmt.Errorf("couldn't unpack %s: %w", want.Key, err)
 	}
 	limit := v.cfg.Rules.MaxFileBytes
-	if u.size, err = io.Copy(f, io.LimitReader(z, limit+1)); err != nil {
+	if plain.size, err = io.Copy(f, io.LimitReader(z, limit+1)); err != nil {
 		return nil, fmt.Errorf("couldn't unpack %s: %w", want.Key, err)
 	}
-	if u.size > limit {
+	if plain.size > limit {
 		return nil, fmt.Errorf("couldn't unpack %s: %w: more than %d bytes", want.Key, bucket.ErrTooLarge, limit)
 	}
-	return u, nil
+	return plain, nil
 }

@@ -63,6 +63,9 @@ func (v *Validator) open(ctx context.Context, e Open) Opened {
 		o.Neurons = append(o.Neurons, Neuron{UID: int(n.UID), Hotkey: n.Hotkey, Permit: n.ValidatorPermit})
 	}
 	o.Answer = v.answer(e.ID, err)
+	if errors.Is(err, node.ErrNotYet) {
+		o.Failure.Kind = Early
+	}
 	return o
 }
 

@@ -162,7 +162,7 @@ func (m *machine) later(r Retry) bool {
 func (m *machine) failed(r *Retry, window int64, f *Failure) {
 	r.Failures++
 	r.NotBefore = m.now.Add(pause(m.rules, r.Failures))
-	if n := r.Failures; n&(n-1) == 0 {
+	if n := r.Failures; n&(n-1) == 0 && (f.Kind != Early || n > 4) {
 		m.tell(status.Event{Kind: status.Fault, Window: window, Reason: f.Reason, Hint: f.Hint})
 	}
 }

@@ -186,6 +186,27 @@ func TestStepFailures(t *testing.T) {
 			b.later(time.Second)
 			b.answer(OpOpen, nil)
 		}, -1},
+		{"round not out yet", func(b *bench) {
+			b.feed(Prepared{Answer: b.answer(OpPrepare, nil)})
+			b.feed(Opened{Answer: b.answer(OpOpen, &Failure{Kind: Early, Reason: "round 7"})})
+			for _, e := range b.told {
+				if e.Kind == status.Fault {
+					t.Errorf("told %+v", e)
+				}
+			}
+			b.later(time.Second)
+			b.answer(OpOpen, nil)
+		}, -1},
+		{"deadline after the end", func(b *bench) {
+			b.feed(Prepared{Answer: b.answer(OpPrepare, nil)})
+			b.feed(Opened{Answer: b.answer(OpOpen, nil), Closing: node.Closing{Deadline: b.now.Add(3 * time.Second)}})
+			b.head(31)
+			if b.s.Pending != nil {
+				t.Error("it looks for files before the deadline")
+			}
+			b.later(3 * time.Second)
+			b.answer(OpDiscover, nil)
+		}, -1},
 		{"overtaken while failing", func(b *bench) {
 			b.feed(Prepared{Answer: b.answer(OpPrepare, passing)})
 			b.head(60)

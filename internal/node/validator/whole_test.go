@@ -1,10 +1,13 @@
 package validator
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +17,7 @@ import (
 
 	"github.com/nanteos/nanteos/grail/score"
 	"github.com/nanteos/nanteos/internal/bucket"
+	"github.com/nanteos/nanteos/internal/chain"
 	"github.com/nanteos/nanteos/internal/status"
 )
 
@@ -191,6 +195,70 @@ func (s *swapping) GetRange(ctx context.Context, key string, off, n int64, ifMat
 		s.swap()
 	}
 	return s.Bucket.GetRange(ctx, key, off, n, ifMatch)
+}
+
+// TestGzip judges a compressed file where the rules look for one, and takes a broken one for none.
+func TestGzip(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.end()
+		w.rules.PreferGzip = true
+		stop, _ := w.run(w.validator(w.dir))
+		w.until(12)
+		w.upload(honest, 10, w.mine(honest, 10, 2))
+		ctx := context.Background()
+		key := bucket.WindowKey(w.address(honest), 10)
+		b, _, err := bucket.ReadAll(ctx, w.buckets[honest], key, 1<<20)
+		w.check(err)
+		var z bytes.Buffer
+		packed := gzip.NewWriter(&z)
+		_, err = packed.Write(b)
+		w.check(err)
+		w.check(packed.Close())
+		_, err = bucket.PutBytes(ctx, w.buckets[honest], key+".gz", z.Bytes(), bucket.PutOptions{})
+		w.check(err)
+		w.check(w.buckets[honest].Delete(ctx, key))
+		_, err = bucket.PutBytes(ctx, w.buckets[quick], bucket.WindowKey(w.address(quick), 10)+".gz", bytes.Repeat([]byte("broken"), 100), bucket.PutOptions{})
+		w.check(err)
+		w.until(26)
+		w.check(stop())
+		rep, err := ReadReport(w.dir, 10)
+		w.check(err)
+		want := map[int]Outcome{honest: Accepted, quick: NoFile}
+		for _, m := range rep.Miners {
+			if o, ok := want[m.UID]; ok && m.Outcome != o {
+				t.Errorf("UID %d: %s: %s", m.UID, m.Outcome, m.Reason)
+			}
+		}
+		if left, _ := filepath.Glob(filepath.Join(w.dir, scratchDir, "*")); len(left) != 0 {
+			t.Errorf("left behind: %v", left)
+		}
+	})
+}
+
+// TestStop ends a validator whose model hangs, within its grace.
+func TestStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.end()
+		stop, _ := w.run(w.validator(w.dir))
+		w.until(12)
+		w.upload(honest, 10, w.mine(honest, 10, 1))
+		began := time.Now()
+		w.check(stop())
+		if took := time.Since(began); took > 4*time.Second {
+			t.Errorf("it took %s to stop", took)
+		}
+		if n := len(w.log.of(status.Start)) + len(w.log.of(status.Stop)); n != 2 {
+			t.Errorf("%d events of start and stop", n)
+		}
+		// Under other rules the folder is refused.
+		w.rules.ScoreExponent++
+		_, err := New(Config{Rules: w.rules, Dir: w.dir, Chain: w.chain, Signer: chain.KeySigner(w.keys[judge]), OpenBucket: w.open})
+		if !errors.Is(err, ErrLedger) {
+			t.Errorf("other rules: %v", err)
+		}
+	})
 }
 
 // TestCrash kills a validator before and after every effect of its first two windows with miners and starts it again on the same folder.

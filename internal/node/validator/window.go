@@ -2,6 +2,7 @@ package validator
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/nanteos/nanteos/internal/status"
 )
@@ -11,7 +12,7 @@ func (m *machine) work(w *Work, target int64) bool {
 	limit := m.s.Plan.callLimit()
 	if m.later(w.Retry) {
 		// Waiting is for one's own window only: what can't be had while it is the newest one is not worth the next one's time.
-		if target > w.Window && w.Phase != Judging {
+		if target > w.Window && w.Phase != Judging && w.Retry.Failures > 0 {
 			m.lose(w, "no success until the next window was over: "+w.Reason, w.Hint)
 			return true
 		}
@@ -96,7 +97,14 @@ func (m *machine) opened(e Opened) {
 	}
 	w.Inputs, w.Closing, w.Neurons = e.Inputs, e.Closing, e.Neurons
 	m.enter(Discovering)
+	// Where the rules put the deadline after the end of the window, files may still come. A clock that is far off is not waited for.
+	if wait := w.Closing.Deadline.Sub(m.now); wait > 0 {
+		w.Retry.NotBefore = m.now.Add(min(wait, maxDeadlineWait))
+	}
 }
+
+// maxDeadlineWait bounds the wait for a deadline that lies in the future by this machine's clock.
+const maxDeadlineWait = time.Minute
 
 // discovered chooses the miners to check (A8, A9).
 func (m *machine) discovered(e Discovered) {
