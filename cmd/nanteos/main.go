@@ -5,7 +5,11 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
+
+	"github.com/nanteos/nanteos/internal/config"
+	"github.com/nanteos/nanteos/model/kernel"
 )
 
 func main() { os.Exit(start()) }
@@ -17,10 +21,24 @@ func start() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	err := newRoot(standard()).ExecuteContext(ctx)
+	cfg, err := config.Load(".")
+	if err == nil {
+		err = tune(cfg)
+	}
+	if err == nil {
+		err = newRoot(standard(cfg)).ExecuteContext(ctx)
+	}
 	if err != nil {
 		printError(os.Stderr, err)
 		return exitCode(err)
 	}
 	return 0
+}
+
+// tune holds the engine to the instruction set and the threads that the environment asks for. Neither changes a result.
+func tune(cfg config.Config) error {
+	if cfg.Threads > 0 {
+		runtime.GOMAXPROCS(cfg.Threads)
+	}
+	return kernel.SetISA(cfg.ISA)
 }

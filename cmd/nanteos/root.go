@@ -5,11 +5,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
+
+	"github.com/nanteos/nanteos/internal/config"
 )
 
 // terminal is what the commands know of the world: where they read and write, and what the environment says about it.
@@ -22,13 +23,12 @@ type terminal struct {
 	program string
 }
 
-// standard is the process's own terminal. NO_COLOR and TERM=dumb are heeded (no-color.org).
-func standard() terminal {
+// standard is the process's own terminal. The environment may ask for less than it can do.
+func standard(cfg config.Config) terminal {
 	tty := func(f *os.File) bool { return isatty.IsTerminal(f.Fd()) || isatty.IsCygwinTerminal(f.Fd()) }
-	capable := os.Getenv("TERM") != "dumb"
 	t := terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr, program: "nanteos"}
-	t.live = tty(os.Stdin) && tty(os.Stdout) && capable
-	t.colour = tty(os.Stdout) && capable && os.Getenv("NO_COLOR") == ""
+	t.live = tty(os.Stdin) && tty(os.Stdout) && !cfg.Dumb
+	t.colour = tty(os.Stdout) && !cfg.Dumb && !cfg.NoColor
 	if strings.Contains(filepath.ToSlash(os.Args[0]), "/go-build") {
 		t.program = "go run ./cmd/nanteos"
 	}
@@ -56,30 +56,6 @@ func newRoot(t terminal) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("couldn't read flags: %w", err), cmd.CommandPath()}
 	})
-	root.AddCommand(newDevnet(t))
+	root.AddCommand(newDevnet(t), newPreflight(t), newExplain(t), newModel(), newVersion(t))
 	return root
-}
-
-// version is the module's version, or the revision it was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	v, revision, dirty := info.Main.Version, "", ""
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			revision = s.Value[:min(12, len(s.Value))]
-		case s.Key == "vcs.modified" && s.Value == "true":
-			dirty = " with changes"
-		}
-	}
-	if v == "" || v == "(devel)" {
-		v = "development"
-	}
-	if revision != "" {
-		v += " (" + revision + dirty + ")"
-	}
-	return v
 }

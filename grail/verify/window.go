@@ -34,10 +34,10 @@ type Window struct {
 
 // Grade is an environment's judgement of a completion.
 type Grade struct {
-	Success bool
-	Reward  float64
+	Success bool    `json:"success"`
+	Reward  float64 `json:"reward"`
 	// Components are the parts of the reward by name, for display.
-	Components map[string]float64
+	Components map[string]float64 `json:"components,omitempty"`
 }
 
 // Evaluator renders and grades the problems of the window's environment.

@@ -172,7 +172,7 @@ func (i *Inspector) Judge(ctx context.Context, path string, known Known, scope S
 	if scope.Row != nil && (*scope.Row < 0 || *scope.Row >= file.NumRows()) {
 		return nil, fmt.Errorf("couldn't find row %d of %s, which has %d rows: %w", *scope.Row, path, file.NumRows(), ErrRow)
 	}
-	if r.Assumed, err = fill(ctx, file, known, &c.Window); err != nil {
+	if r.Assumed, err = fill(ctx, file, known, i.rules.BindBeacon, &c.Window); err != nil {
 		r.Report, err = c.OpenFault(err)
 		return r, err
 	}
@@ -220,9 +220,9 @@ func (i *Inspector) texts(r *Result, row *grail.Row) {
 	r.Prompt, r.Completion = i.model.Text.Decode(tokens[:p], true), i.model.Text.Decode(tokens[p:], true)
 }
 
-// fill completes w from what is known and, for the rest, from the file. It returns what was taken from the file. The error is one of the
-// file's.
-func fill(ctx context.Context, file *windowfile.File, known Known, w *verify.Window) (assumed []string, err error) {
+// fill completes w from what is known and, for the rest, from the file. It returns what was taken from the file. The beacon value matters
+// only where the rules bind it. The error is one of the file's.
+func fill(ctx context.Context, file *windowfile.File, known Known, bound bool, w *verify.Window) (assumed []string, err error) {
 	meta, err := file.Metadata()
 	if err != nil {
 		return nil, err
@@ -238,7 +238,7 @@ func fill(ctx context.Context, file *windowfile.File, known Known, w *verify.Win
 		w.Start = meta.WindowStart
 		assumed = append(assumed, "the window is the one that the file names")
 	}
-	if w.Hash == "" || w.ExpectedBeacon == "" {
+	if w.Hash == "" || bound && w.ExpectedBeacon == "" {
 		var first grail.Row
 		if file.NumRows() > 0 {
 			rows, err := file.Rows(ctx, 0, 1)
@@ -251,7 +251,7 @@ func fill(ctx context.Context, file *windowfile.File, known Known, w *verify.Win
 			w.Hash = first.BlockHash
 			assumed = append(assumed, "the block hash is that of the first row")
 		}
-		if w.ExpectedBeacon == "" {
+		if bound && w.ExpectedBeacon == "" {
 			w.ExpectedBeacon, _ = first.Commit.Beacon.Text()
 			assumed = append(assumed, "the beacon value is that of the first row")
 		}
