@@ -36,6 +36,9 @@ func newModelTrainBaseCmd() *cobra.Command {
 		Example: "  nanteos model train-base --out base\n  nanteos model train-base --seed 2 --out other --checkpoints ./run",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if out == "" {
+				return usageError{errors.New("couldn't train a model: --out doesn't say where to write it"), cmd.CommandPath()}
+			}
 			opt.Log = cmd.OutOrStdout()
 			err := base.TrainTo(cmd.Context(), seed, out, opt)
 			if errors.Is(err, base.ErrOtherPlan) {
@@ -54,8 +57,5 @@ func newModelTrainBaseCmd() *cobra.Command {
 	flags.StringVar(&opt.Folder, "checkpoints", "", "folder to save the run in and to continue from")
 	flags.IntVar(&opt.Threads, "threads", 2, "threads; no effect on the result")
 	flags.IntVar(&opt.Problems, "problems", 64, "held-out problems of the evaluation after each phase; 0: none")
-	if err := cmd.MarkFlagRequired("out"); err != nil {
-		panic(err) // the flag is defined three lines above
-	}
 	return cmd
 }

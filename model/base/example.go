@@ -45,11 +45,18 @@ func (m Mixture) Example(v *Vocabulary, seed uint64, n int64) Example {
 }
 
 // arithmetic draws a sum or difference of two numbers below 100 and works it
-// out in two columns. The result is never negative.
+// out in columns, after writing both numbers with two digits so that every
+// later digit is found at a fixed distance:
+//
+//	digits: 07, 25
+//	ones: 7 + 5 + 0 = 12, carry 1
+//	tens: 0 + 2 + 1 = 03, carry 0
+//	total: 032
+//
+// The result is never negative.
 func arithmetic(r *rand.Rand) (user, answer string, result int) {
 	a, b := r.IntN(100), r.IntN(100)
-	word, column := wordPlus, 0
-	carry := 0
+	word := wordPlus
 	result = a + b
 	if r.IntN(2) == 1 {
 		if a < b {
@@ -58,13 +65,14 @@ func arithmetic(r *rand.Rand) (user, answer string, result int) {
 		word, result = wordMinus, a-b
 	}
 	user = fmt.Sprintf("%s%d%s%d?", wordWhat, a, word, b)
-	answer = thinkOpen
+	answer = fmt.Sprintf("%s%s%02d%s%02d", thinkOpen, wordDigits, a, wordComma, b)
+	carry := 0
 	for i, name := range []string{wordOnes, wordTens} {
 		x, y := a%10, b%10
 		if i == 1 {
 			x, y = a/10, b/10
 		}
-		in := carry
+		in, column := carry, 0
 		if word == wordPlus {
 			column = x + y + in
 			carry = column / 10
@@ -76,6 +84,6 @@ func arithmetic(r *rand.Rand) (user, answer string, result int) {
 		}
 		answer += fmt.Sprintf("%s%d%s%d%s%d%s%02d%s%d", name, x, word, y, word, in, wordEqual, column, wordCarry, carry)
 	}
-	answer += fmt.Sprintf("%s%d%s%d%s%d\n%s%s%d%s%s", wordTotal, a, word, b, wordEqual, result, thinkClose, answerOpen, result, answerClose, imEnd)
+	answer += fmt.Sprintf("%s%03d\n%s%s%d%s%s", wordTotal, result, thinkClose, answerOpen, result, answerClose, imEnd)
 	return user, answer, result
 }

@@ -9,18 +9,18 @@ import (
 	"testing"
 )
 
-// The examples of a plan never change: a digest over some of each kind.
+// The examples of the released plan never change: a digest over some of each phase.
 func TestExamplesAreReproducible(t *testing.T) {
-	v := NewVocabulary()
+	v, plan := NewVocabulary(), DefaultPlan(1)
 	for _, c := range []struct {
 		name string
 		Mixture
 		digest string
 	}{
-		{"skill", Mixture{Arithmetic: 0.08, Uniform: 0.3, MaxVariables: 11}, "73ea31040049b369"},
-		{"few", Mixture{Arithmetic: 0.08, Uniform: 0.3, MaxVariables: 7}, "4281298bc0ade711"},
-		{"habit", Mixture{Arithmetic: 0.08, Uniform: 0.3, MaxVariables: 11, Careless: 0.5}, "d9aebd23e4fa148b"},
-		{"sums", Mixture{Arithmetic: 1, MaxVariables: 11}, "307cf3b4b20db9eb"},
+		{"few variables", plan.Phases[0].Mixture, "54f15c142f0562e4"},
+		{"full range", plan.Phases[1].Mixture, "f0d9ec2357af76a0"},
+		{"careless decisions", plan.Phases[2].Mixture, "0c192fa098436199"},
+		{"sums", Mixture{Arithmetic: 1, MaxVariables: 11}, "6fcf7247f0e0bc09"},
 	} {
 		h := sha256.New()
 		for n := range int64(100) {

@@ -81,7 +81,7 @@ func composeEmbeddings(rows []float32, width int, v *Vocabulary, r *rand.Rand) {
 		}
 		scale /= math.Sqrt(float64(width))
 		for j := range width {
-			x := own * r.NormFloat64()
+			x := float64(own * r.NormFloat64())
 			for _, f := range t.features {
 				x += vectors[f][j]
 			}

@@ -41,16 +41,16 @@ type Plan struct {
 
 // DefaultPlan is the plan of the embedded model.
 func DefaultPlan(seed uint64) Plan {
-	skill := Mixture{Arithmetic: 0.08, Uniform: 0.3, MaxVariables: maxVariables}
+	skill := Mixture{Arithmetic: 0.15, Uniform: 0.3, MaxVariables: maxVariables}
 	few, habit := skill, skill
 	few.MaxVariables = 7
-	habit.Careless = 0.5
+	habit.Careless = 0.58
 	return Plan{
 		Seed: seed, BatchTokens: 6000, Warmup: 100, Beta2: 0.98, WeightDecay: 0.01,
 		Phases: []Phase{
 			{Name: "few variables", Mixture: few, Tokens: 1_000_000, Rate: 2e-3, Final: 2e-3},
-			{Name: "full range", Mixture: skill, Tokens: 12_000_000, Rate: 2e-3, Final: 3e-4},
-			{Name: "careless decisions", Mixture: habit, Tokens: 3_000_000, Rate: 3e-4, Final: 3e-5},
+			{Name: "full range", Mixture: skill, Tokens: 10_000_000, Rate: 2e-3, Final: 2e-4},
+			{Name: "careless decisions", Mixture: habit, Tokens: 4_000_000, Rate: 4e-4, Final: 2e-5},
 		},
 	}
 }

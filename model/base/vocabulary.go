@@ -46,14 +46,16 @@ const (
 	wordHolds    = " => holds"
 	wordConflict = " => conflict"
 
-	wordOnes  = "\nones: "
-	wordTens  = "\ntens: "
-	wordPlus  = " + "
-	wordMinus = " - "
-	wordEqual = " = "
-	wordCarry = ", carry "
-	wordTotal = "\ntotal: "
-	wordWhat  = "What is "
+	wordWhat   = "What is "
+	wordDigits = "\ndigits: "
+	wordComma  = ", "
+	wordOnes   = "\nones: "
+	wordTens   = "\ntens: "
+	wordPlus   = " + "
+	wordMinus  = " - "
+	wordEqual  = " = "
+	wordCarry  = ", carry "
+	wordTotal  = "\ntotal: "
 )
 
 // token is one entry of the vocabulary. Features name what the token is made
@@ -93,7 +95,7 @@ func NewVocabulary() *Vocabulary {
 		thinkOpen, thinkClose, answerOpen, answerClose,
 		"system\n" + systemPrompt, "user\n", "assistant\n", satHead, satTail,
 		wordHolds, wordConflict,
-		wordOnes, wordTens, wordPlus, wordMinus, wordEqual, wordCarry, wordTotal, wordWhat,
+		wordWhat, wordDigits, wordComma, wordOnes, wordTens, wordPlus, wordMinus, wordEqual, wordCarry, wordTotal,
 	} {
 		add(s, false)
 	}
