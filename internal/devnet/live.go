@@ -154,8 +154,8 @@ func (s *screen) View() string {
 		for range room - len(tail) {
 			lines = append(lines, "")
 		}
-	} else if s.height > 1 {
-		lines = lines[:min(len(lines), s.height-1)]
+	} else {
+		lines = lines[:max(0, min(len(lines), s.height-1))]
 	}
 	return strings.Join(append(lines, s.palette.Dim(cut(foot, s.width))), "\n")
 }
