@@ -39,6 +39,7 @@ var rooms = []struct {
 	{6, "bittensor/ss58", false},
 	{6, "bittensor/sr25519", false},
 	{6, "internal/cpython", false},
+	{6, "internal/config", false},
 }
 
 // testing packages may be imported by tests only.

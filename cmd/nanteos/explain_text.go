@@ -21,7 +21,11 @@ func explainText(p devnet.Palette, res inspectionResult, g grounds, why string) 
 	case res.Check == "":
 		fmt.Fprintf(&b, "row %d %s\n", row.Row, p.Green("passes every check"))
 	default:
-		fmt.Fprintf(&b, "row %d %s: %s\n", row.Row, p.Red("fails "+escape(res.Check)), escape(res.Reason))
+		soft := ""
+		if v := firstFailure(row); v != nil && v.Severity == verify.Soft {
+			soft = ", a soft check, of which a file may fail some"
+		}
+		fmt.Fprintf(&b, "row %d %s%s: %s\n", row.Row, p.Red("fails "+escape(res.Check)), soft, escape(res.Reason))
 	}
 	if res.Validator != nil {
 		b.WriteString(validatorLine(p, res.Validator) + "\n")

@@ -152,14 +152,15 @@ func firstFailure(r *verify.RowReport) *verify.Verdict {
 func failures(p devnet.Palette, rep *verify.FileReport) string {
 	type failure struct {
 		check, cause, remedy string
+		soft                 bool
 		rows                 []int64
 	}
 	var list []*failure
 	byName := map[string]*failure{}
-	add := func(check, cause, remedy string, row int64) {
+	add := func(check, cause, remedy string, soft bool, row int64) {
 		f := byName[check]
 		if f == nil {
-			f = &failure{check: check, cause: cause, remedy: remedy}
+			f = &failure{check: check, cause: cause, remedy: remedy, soft: soft}
 			byName[check] = f
 			list = append(list, f)
 		}
@@ -168,16 +169,16 @@ func failures(p devnet.Palette, rep *verify.FileReport) string {
 		}
 	}
 	if stage, name, _ := strings.Cut(rep.Reason, ":"); verify.Stage(stage) == verify.StageFile {
-		add(name, rep.Cause, rep.Remedy, -1)
+		add(name, rep.Cause, rep.Remedy, false, -1)
 	}
 	for i := range rep.Reports {
 		r := &rep.Reports[i]
 		if r.Skipped {
-			add("unreadable row", "the commit is null", "write all columns", r.Row)
+			add("unreadable row", "the commit is null", "write all columns", false, r.Row)
 		}
 		for _, v := range r.Verdicts {
 			if !v.OK {
-				add(v.Check, v.Reason, v.Remedy, r.Row)
+				add(v.Check, v.Reason, v.Remedy, v.Severity == verify.Soft, r.Row)
 			}
 		}
 	}
@@ -186,6 +187,9 @@ func failures(p devnet.Palette, rep *verify.FileReport) string {
 		where := "the whole file"
 		if len(f.rows) > 0 {
 			where = plural(int64(len(f.rows)), "row") + ": " + ranges(f.rows)
+		}
+		if f.soft {
+			where += fmt.Sprintf(" (soft: refused at %s)", plural(int64(rep.SoftCutoffs[f.check]), "row"))
 		}
 		fmt.Fprintf(&b, "\n%s fails, %s\n  cause   %s\n", p.Red(escape(f.check)), where, escape(f.cause))
 		if f.remedy != "" {
