@@ -41,13 +41,21 @@ type Config struct {
 
 // RopeScaling holds the parameters of the rotary embedding's scaling. Type ""
 // means none; "linear" divides positions by Factor; "llama3" stretches the low
-// frequencies only.
+// frequencies only; "yarn" stretches the dimensions that turn less than BetaSlow
+// times in the original context, leaves those that turn more than BetaFast times, blends in
+// between, and scales cosines and sines by its attention factor.
 type RopeScaling struct {
 	Type             string
 	Factor           float64
-	LowFreqFactor    float64
-	HighFreqFactor   float64
-	OriginalContexts int
+	LowFreqFactor    float64 // llama3
+	HighFreqFactor   float64 // llama3
+	OriginalContexts int     // llama3, yarn: the context that was trained, in tokens
+
+	// Of yarn, 0 meaning that the configuration doesn't say.
+	AttentionFactor      float64
+	MScale, MScaleAllDim float64 // give the attention factor, if both are there
+	BetaFast, BetaSlow   float64 // 0: 32 and 1
+	NoTruncate           bool    // truncate is false: the ends of the blend are not rounded to whole dimensions
 }
 
 // QDim is the width of all query heads together.
@@ -104,6 +112,9 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("config field eos_token_id has %d, outside the vocabulary of %d", e, c.VocabSize)
 		}
 	}
+	if c.RopeScaling.Type == "yarn" && !(c.RopeTheta > 1) {
+		return fmt.Errorf("config field rope_theta is %g, want more than 1 with yarn", c.RopeTheta)
+	}
 	return c.RopeScaling.validate()
 }
 
@@ -120,8 +131,10 @@ func (r RopeScaling) validate() error {
 			return fmt.Errorf("config field rope_scaling (llama3) is incomplete: factor %g, low_freq_factor %g, high_freq_factor %g, original_max_position_embeddings %d",
 				r.Factor, r.LowFreqFactor, r.HighFreqFactor, r.OriginalContexts)
 		}
+	case "yarn":
+		return r.validateYarn()
 	default:
-		return fmt.Errorf("config field rope_scaling.rope_type is %q: %w (have default, linear, llama3)", r.Type, ErrUnsupported)
+		return fmt.Errorf("config field rope_scaling.rope_type is %q: %w (have default, linear, llama3, yarn)", r.Type, ErrUnsupported)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -18,6 +19,79 @@ type ropeJSON struct {
 	HighFreqFactor   float64  `json:"high_freq_factor"`
 	OriginalContexts int      `json:"original_max_position_embeddings"`
 	RopeTheta        *float64 `json:"rope_theta"`
+	AttentionFactor  *float64 `json:"attention_factor"`
+	MScale           float64  `json:"mscale"`
+	MScaleAllDim     float64  `json:"mscale_all_dim"`
+	BetaFast         float64  `json:"beta_fast"`
+	BetaSlow         float64  `json:"beta_slow"`
+	Truncate         *bool    `json:"truncate"`
+	Finetuned        *bool    `json:"finetuned"` // changes nothing
+}
+
+// UnmarshalJSON refuses fields that it doesn't know: scaling has many variants, and each changes every number.
+func (r *ropeJSON) UnmarshalJSON(text []byte) error {
+	type plain ropeJSON
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	err := d.Decode((*plain)(r))
+	if err != nil && strings.Contains(err.Error(), "unknown field") {
+		return fmt.Errorf("config field rope_scaling: %w: %w", err, ErrUnsupported)
+	}
+	return err
+}
+
+// scaling is the RopeScaling that the fields describe for a model of the given context.
+func (r *ropeJSON) scaling(context int) (RopeScaling, error) {
+	kind := r.RopeType
+	if kind == "" {
+		kind = r.Type
+	}
+	if kind == "" || kind == "default" {
+		return RopeScaling{}, nil
+	}
+	s := RopeScaling{Type: kind, Factor: r.Factor, LowFreqFactor: r.LowFreqFactor, HighFreqFactor: r.HighFreqFactor, OriginalContexts: r.OriginalContexts}
+	if kind != "yarn" {
+		return s, nil
+	}
+	s.LowFreqFactor, s.HighFreqFactor = 0, 0 // not of yarn
+	s.MScale, s.MScaleAllDim, s.BetaFast, s.BetaSlow = r.MScale, r.MScaleAllDim, r.BetaFast, r.BetaSlow
+	s.NoTruncate = r.Truncate != nil && !*r.Truncate
+	if s.OriginalContexts == 0 {
+		s.OriginalContexts = context
+	}
+	if r.AttentionFactor != nil {
+		if s.AttentionFactor = *r.AttentionFactor; !(s.AttentionFactor > 0) {
+			return s, fmt.Errorf("config field rope_scaling.attention_factor is %g, want a positive number", s.AttentionFactor)
+		}
+	}
+	return s, nil
+}
+
+// text is the JSON object of the scaling, nil for none.
+func (r RopeScaling) text() any {
+	if r.Type == "" {
+		return nil
+	}
+	o := map[string]any{"rope_type": r.Type, "factor": r.Factor}
+	add := func(name string, x float64) {
+		if x != 0 {
+			o[name] = x
+		}
+	}
+	add("low_freq_factor", r.LowFreqFactor)
+	add("high_freq_factor", r.HighFreqFactor)
+	add("attention_factor", r.AttentionFactor)
+	add("mscale", r.MScale)
+	add("mscale_all_dim", r.MScaleAllDim)
+	add("beta_fast", r.BetaFast)
+	add("beta_slow", r.BetaSlow)
+	if r.OriginalContexts != 0 {
+		o["original_max_position_embeddings"] = r.OriginalContexts
+	}
+	if r.NoTruncate {
+		o["truncate"] = false
+	}
+	return o
 }
 
 type configJSON struct {
@@ -45,12 +119,53 @@ type configJSON struct {
 	TorchDType        string          `json:"torch_dtype"`
 	DType             string          `json:"dtype"`
 	InitializerStdDev *float64        `json:"initializer_range"`
+	SlidingWindow     json.RawMessage `json:"sliding_window"`
+	UseSlidingWindow  *bool           `json:"use_sliding_window"`
+	MaxWindowLayers   *int            `json:"max_window_layers"`
+	LayerTypes        []string        `json:"layer_types"`
+}
+
+// checkWindow refuses a sliding window that some layer applies and that is shorter than the context: in any other case a layer
+// that knows no window computes the same.
+func (j *configJSON) checkWindow(arch string) error {
+	window, given := 0, len(j.SlidingWindow) > 0 && string(j.SlidingWindow) != "null"
+	if given {
+		if err := json.Unmarshal(j.SlidingWindow, &window); err != nil {
+			return fmt.Errorf("couldn't read config field sliding_window: %w", err)
+		}
+	}
+	if len(j.SlidingWindow) == 0 && arch != "LlamaForCausalLM" {
+		window, given = 4096, true // the families' default
+	}
+	first := 28 // layer with a window, as the families' default says
+	if j.MaxWindowLayers != nil {
+		first = *j.MaxWindowLayers
+	}
+	field, sliding := "sliding_window", false
+	switch {
+	case j.LayerTypes != nil:
+		field = "layer_types"
+		for _, k := range j.LayerTypes {
+			if k != "full_attention" && k != "sliding_attention" {
+				return fmt.Errorf("config field layer_types has %q: %w", k, ErrUnsupported)
+			}
+			sliding = sliding || k == "sliding_attention"
+		}
+	case arch == "LlamaForCausalLM":
+		sliding = given && (j.UseSlidingWindow == nil || *j.UseSlidingWindow)
+	default:
+		field = "use_sliding_window"
+		sliding = given && j.UseSlidingWindow != nil && *j.UseSlidingWindow && first < j.Layers
+	}
+	if sliding && (!given || window < j.MaxPositions) {
+		return fmt.Errorf("config field %s asks for attention over the last %d of up to %d tokens (sliding_window): %w", field, window, j.MaxPositions, ErrUnsupported)
+	}
+	return nil
 }
 
 // changesResult lists fields of other architectures that would change the
 // numbers, with the values under which they do nothing.
 var changesResult = map[string][]string{
-	"use_sliding_window":      {"false", "null"},
 	"attn_logit_softcapping":  {"null"},
 	"final_logit_softcapping": {"null"},
 	"logit_scale":             {"null", "1", "1.0"},
@@ -89,23 +204,12 @@ func ParseConfig(text []byte) (Config, error) {
 			return Config{}, fmt.Errorf("config field %s is %s: %w", name, short(raw), ErrUnsupported)
 		}
 	}
-	if raw, ok := all["layer_types"]; ok {
-		var kinds []string
-		if err := json.Unmarshal(raw, &kinds); err != nil {
-			return Config{}, fmt.Errorf("couldn't read config field layer_types: %w", err)
-		}
-		for _, k := range kinds {
-			if k != "full_attention" {
-				return Config{}, fmt.Errorf("config field layer_types has %q: %w", k, ErrUnsupported)
-			}
-		}
-	}
 	arch, err := architecture(j)
 	if err != nil {
 		return Config{}, err
 	}
-	if raw, ok := all["sliding_window"]; ok && arch == "LlamaForCausalLM" && strings.TrimSpace(string(raw)) != "null" {
-		return Config{}, fmt.Errorf("config field sliding_window is %s: %w", short(raw), ErrUnsupported)
+	if err := j.checkWindow(arch); err != nil {
+		return Config{}, err
 	}
 	if j.HiddenAct != "silu" && j.HiddenAct != "swish" {
 		return Config{}, fmt.Errorf("config field hidden_act is %q: %w (have silu)", j.HiddenAct, ErrUnsupported)
@@ -154,15 +258,13 @@ func ParseConfig(text []byte) (Config, error) {
 		if r.RopeTheta != nil {
 			c.RopeTheta = *r.RopeTheta
 		}
-		kind := r.RopeType
-		if kind == "" {
-			kind = r.Type
+		scaling, err := r.scaling(c.MaxPositions)
+		if err != nil {
+			return Config{}, err
 		}
-		if kind == "" || kind == "default" {
-			continue
+		if scaling.Type != "" {
+			c.RopeScaling = scaling
 		}
-		c.RopeScaling = RopeScaling{Type: kind, Factor: r.Factor, LowFreqFactor: r.LowFreqFactor,
-			HighFreqFactor: r.HighFreqFactor, OriginalContexts: r.OriginalContexts}
 	}
 	bos, err := tokenIDs("bos_token_id", j.BOS)
 	if err != nil {
@@ -259,21 +361,13 @@ func (c *Config) JSON() ([]byte, error) {
 		"architectures": []string{c.Architecture}, "model_type": kind, "hidden_act": "silu",
 		"vocab_size": c.VocabSize, "hidden_size": c.HiddenSize, "intermediate_size": c.IntermediateSize,
 		"num_hidden_layers": c.Layers, "num_attention_heads": c.Heads, "num_key_value_heads": c.KVHeads, "head_dim": c.HeadDim,
-		"rms_norm_eps": c.NormEps, "rope_theta": c.RopeTheta, "rope_scaling": nil,
+		"rms_norm_eps": c.NormEps, "rope_theta": c.RopeTheta, "rope_scaling": c.RopeScaling.text(),
 		"max_position_embeddings": c.MaxPositions, "tie_word_embeddings": c.TieEmbeddings,
 		"attention_bias": c.AttentionBias, "torch_dtype": dtype, "initializer_range": c.InitializerStdDev,
 		"bos_token_id": nil, "eos_token_id": nil, "pad_token_id": nil, "attention_dropout": 0.0, "use_cache": true,
 	}
 	if kind == "llama" {
 		o["mlp_bias"] = c.MLPBias
-	}
-	switch c.RopeScaling.Type {
-	case "linear":
-		o["rope_scaling"] = map[string]any{"rope_type": "linear", "factor": c.RopeScaling.Factor}
-	case "llama3":
-		r := c.RopeScaling
-		o["rope_scaling"] = map[string]any{"rope_type": "llama3", "factor": r.Factor, "low_freq_factor": r.LowFreqFactor,
-			"high_freq_factor": r.HighFreqFactor, "original_max_position_embeddings": r.OriginalContexts}
 	}
 	if c.BOS >= 0 {
 		o["bos_token_id"] = c.BOS

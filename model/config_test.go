@@ -71,9 +71,20 @@ func TestConfigRefusals(t *testing.T) {
 		text, old, new, field string
 		unsupported           bool
 	}{
-		{qwen3, `"use_sliding_window":false`, `"use_sliding_window":true`, "use_sliding_window", true},
+		{qwen2, `"max_window_layers":21,"model_type":"qwen2","num_attention_heads":14,
+"num_hidden_layers":24,"num_key_value_heads":2,"rms_norm_eps":1e-06,"rope_theta":1000000.0,"sliding_window":32768,
+"tie_word_embeddings":true,"torch_dtype":"bfloat16","use_sliding_window":false`, `"max_window_layers":21,"model_type":"qwen2","num_attention_heads":14,
+"num_hidden_layers":24,"num_key_value_heads":2,"rms_norm_eps":1e-06,"rope_theta":1000000.0,"sliding_window":32767,
+"tie_word_embeddings":true,"torch_dtype":"bfloat16","use_sliding_window":true`, "use_sliding_window", true},
+		{qwen3, `"sliding_window":null`, `"layer_types":["full_attention","sliding_attention"]`, "layer_types", true},
+		{qwen3, `"use_cache":true`, `"layer_types":["chunked_attention"]`, "layer_types", true},
+		{qwen3, `"sliding_window":null`, `"sliding_window":"x"`, "sliding_window", false},
 		{qwen3, `"hidden_act":"silu"`, `"hidden_act":"gelu"`, "hidden_act", true},
-		{qwen3, `"rope_scaling":null`, `"rope_scaling":{"rope_type":"yarn","factor":4.0}`, "rope_scaling", true},
+		{qwen3, `"rope_scaling":null`, `"rope_scaling":{"rope_type":"yarn","factor":0.5}`, "rope_scaling.factor", false},
+		{qwen3, `"rope_scaling":null`, `"rope_scaling":{"rope_type":"yarn","factor":4.0,"attention_factor":0}`, "attention_factor", false},
+		{qwen3, `"rope_scaling":null`, `"rope_scaling":{"rope_type":"yarn","factor":4.0,"beta_fast":-1}`, "beta_fast", false},
+		{qwen3, `"rope_scaling":null`, `"rope_scaling":{"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":-1}`, "original_max_position_embeddings", false},
+		{qwen3, `"rope_scaling":null`, `"rope_scaling":{"rope_type":"longrope","factor":4.0,"long_factor":[1]}`, "long_factor", true},
 		{qwen3, `"rope_scaling":null`, `"rope_scaling":{"type":"dynamic","factor":4.0}`, "rope_scaling", true},
 		{qwen3, `"use_cache":true`, `"attn_logit_softcapping":50.0`, "attn_logit_softcapping", true},
 		{qwen3, `"use_cache":true`, `"final_logit_softcapping":30`, "final_logit_softcapping", true},

@@ -12,16 +12,20 @@ import (
 type Rope struct {
 	half     int
 	inv      []float32
+	scale    float32 // of cosines and sines; 1 but for yarn
 	cos, sin []float32
 }
 
 // NewRope prepares the tables for n positions.
 func NewRope(c *Config, n int) *Rope {
-	r := &Rope{half: c.HeadDim / 2}
+	r := &Rope{half: c.HeadDim / 2, scale: 1}
 	r.inv = make([]float32, r.half)
 	for i := range r.inv {
 		f := 1 / power(c.RopeTheta, float64(2*i)/float64(c.HeadDim))
 		r.inv[i] = float32(c.RopeScaling.frequency(f))
+	}
+	if c.RopeScaling.Type == "yarn" {
+		c.yarn(r)
 	}
 	r.Grow(n)
 	return r
@@ -57,8 +61,8 @@ func (r *Rope) Grow(n int) {
 		for _, inv := range r.inv {
 			angle := float64(float32(p) * inv)
 			sin, cos := sinCos(angle)
-			r.cos = append(r.cos, float32(cos))
-			r.sin = append(r.sin, float32(sin))
+			r.cos = append(r.cos, float32(cos)*r.scale)
+			r.sin = append(r.sin, float32(sin)*r.scale)
 		}
 	}
 }
