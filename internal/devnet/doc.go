@@ -23,4 +23,8 @@
 //	false-reward   claims success for rollouts that failed
 //	other-model    tokens and proofs of a model that is not the checkpoint
 //	edited-prompt  swaps its problems for the easiest among many
+//
+// Under hardened rules all of them end at weight 0. Under those of the reference some get away, which is worth seeing once: sketches of a
+// model this small lie within the tolerance of zero, so zero-sketch and other-model pass, and the blame for a copy is laid by the last
+// uploads of both miners, so it may hit the victim.
 package devnet

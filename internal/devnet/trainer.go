@@ -61,7 +61,11 @@ func (n *Network) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return checkpoint.MarkReady(ctx, b, 0, 0)
+	if err := checkpoint.MarkReady(ctx, b, 0, 0); err != nil {
+		return err
+	}
+	sink.Emit(status.Event{Kind: status.Phase, UID: &uid, Phase: "published"})
+	return nil
 }
 
 // writeBase unpacks the embedded model, completely or not at all.
