@@ -129,13 +129,14 @@ func (r *RowReport) First() *Verdict {
 	return nil
 }
 
-// Smallest returns the passed verdict whose margin is the smallest share of its limit, or nil: where a row came closest to failing.
+// Smallest returns the passed verdict whose margin is the smallest share of its limit, or nil: where a row came closest to failing. The room
+// that a row leaves in the context is no such margin: it says how long the row is, not how good.
 func (r *RowReport) Smallest() *Verdict {
 	var best *Verdict
 	least := math.Inf(1)
 	for i := range r.Verdicts {
 		v := &r.Verdicts[i]
-		if !v.OK || v.Unit == "" || math.IsNaN(v.Margin) || v.Limit == 0 {
+		if !v.OK || v.Unit == "" || math.IsNaN(v.Margin) || v.Limit == 0 || v.Check == CheckTokens {
 			continue
 		}
 		if share := math.Abs(v.Margin / v.Limit); share < least {
