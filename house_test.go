@@ -29,6 +29,7 @@ var rooms = []struct {
 	{4, "internal/bucket", true},
 	{4, "internal/beacon", true},
 	{4, "internal/chain", true},
+	{4, "internal/hub", true},
 	{4, "internal/sandbox", true},
 	{4, "internal/status", true},
 	{4, "task", true},

@@ -21,12 +21,14 @@ type terminal struct {
 	live, colour bool
 	// program is how the user calls this program, for commands that are proposed.
 	program string
+	// env is the environment, for commands that heed more of it.
+	env config.Config
 }
 
 // standard is the process's own terminal. The environment may ask for less than it can do.
 func standard(cfg config.Config) terminal {
 	tty := func(f *os.File) bool { return isatty.IsTerminal(f.Fd()) || isatty.IsCygwinTerminal(f.Fd()) }
-	t := terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr, program: "nanteos"}
+	t := terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr, program: "nanteos", env: cfg}
 	t.live = tty(os.Stdin) && tty(os.Stdout) && !cfg.Dumb
 	t.colour = tty(os.Stdout) && !cfg.Dumb && !cfg.NoColor
 	if strings.Contains(filepath.ToSlash(os.Args[0]), "/go-build") {
@@ -56,6 +58,6 @@ func newRoot(t terminal) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("couldn't read flags: %w", err), cmd.CommandPath()}
 	})
-	root.AddCommand(newDevnet(t), newPreflight(t), newExplain(t), newModel(), newVersion(t))
+	root.AddCommand(newDevnet(t), newPreflight(t), newExplain(t), newModel(t), newVersion(t))
 	return root
 }

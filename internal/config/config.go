@@ -1,7 +1,7 @@
 // Package config is the one place that reads the environment: the variables of the process and the file .env in the working directory. A test
 // of the house holds everybody else to that.
 //
-// Variables configure the machine that nanteos runs on: how fast, and how the terminal looks. None of them can change a result: the engine
+// Variables configure the machine that nanteos runs on: how fast, how the terminal looks, and where models are got from. None of them can change a result: the engine
 // gives the same bits on every instruction set and number of threads, and what a network is, its rules fix. What a command does is told by
 // flags.
 //
@@ -36,7 +36,23 @@ type Config struct {
 	NoColor bool
 	// Dumb says that the terminal can't be drawn on: TERM is dumb.
 	Dumb bool
+	// HFEndpoint is the server that models are got from, HFToken the access token for it, HFHome the folder in which Hugging Face's own tools
+	// keep a token after a login. Empty: huggingface.co, none, not looked for. HF_ENDPOINT, HF_TOKEN, HF_HOME.
+	HFEndpoint string
+	HFToken    Secret
+	HFHome     string
 }
+
+// Secret is text that is never printed or encoded. Convert it to string where it is used.
+type Secret string
+
+const redacted = "[secret]"
+
+// Format hides the text from every verb.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// MarshalText hides the text.
+func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // Variable is one variable of the environment.
 type Variable struct {
@@ -78,6 +94,12 @@ func Variables() []Variable {
 				c.Threads = n
 				return nil
 			}},
+		{Name: "HF_ENDPOINT", Example: "https://huggingface.co", Text: "server that nanteos model pull gets models from, huggingface.co otherwise",
+			read: func(c *Config, v string) error { c.HFEndpoint = v; return nil }},
+		{Name: "HF_TOKEN", Example: "hf_...", Text: "access token for that server, sent to no other; gated and private models need one",
+			read: func(c *Config, v string) error { c.HFToken = Secret(v); return nil }},
+		{Name: "HF_HOME", Example: "/home/me/.cache/huggingface", Text: "folder of a Hugging Face login; its file token is used for huggingface.co when HF_TOKEN is not set",
+			read: func(c *Config, v string) error { c.HFHome = v; return nil }},
 		{Name: "NO_COLOR", Example: "1", Text: "text without colours, whatever the value",
 			read: func(c *Config, v string) error { c.NoColor = v != ""; return nil }},
 		{Name: "TERM", Example: "dumb", Text: "dumb: plain lines instead of the live view", Process: true,

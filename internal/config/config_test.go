@@ -1,7 +1,9 @@
 package config
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -102,6 +104,7 @@ func TestRead(t *testing.T) {
 		{"no color of the file", nil, map[string]string{"NO_COLOR": "yes"}, Config{NoColor: true}},
 		{"dumb", map[string]string{"TERM": "dumb"}, nil, Config{Dumb: true}},
 		{"terminal of the file", nil, map[string]string{"TERM": "dumb"}, Config{}},
+		{"hub", map[string]string{"HF_TOKEN": " hf_x\n"}, map[string]string{"HF_ENDPOINT": "https://h", "HF_HOME": "/h"}, Config{HFEndpoint: "https://h", HFToken: "hf_x", HFHome: "/h"}},
 		{"others", map[string]string{"NANTEOS_VECTORS": "x"}, map[string]string{"R2_WRITE_SECRET_ACCESS_KEY": "s"}, Config{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -169,6 +172,23 @@ func TestLoad(t *testing.T) {
 	}
 	if _, err := Load(dir); err != nil {
 		t.Errorf("with a folder of that name: %v", err)
+	}
+}
+
+// TestSecret keeps a token out of everything that prints or encodes a Config.
+func TestSecret(t *testing.T) {
+	c := Config{HFToken: "hunter2"}
+	text, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{fmt.Sprint(c), fmt.Sprintf("%+v %#v %s %q %x", c, c, c.HFToken, c.HFToken, c.HFToken), string(text)} {
+		if strings.Contains(s, "hunter2") || strings.Contains(s, "68756e74657232") {
+			t.Errorf("printed: %s", s)
+		}
+	}
+	if string(c.HFToken) != "hunter2" {
+		t.Error("the text is lost")
 	}
 }
 
