@@ -32,7 +32,7 @@ var data embed.FS
 
 // FS gives the files of the embedded model, a Hugging Face folder:
 // config.json, generation_config.json, model.safetensors (bf16), tokenizer.json,
-// tokenizer_config.json, special_tokens_map.json.
+// tokenizer_config.json.
 func FS() fs.FS {
 	sub, err := fs.Sub(data, "data")
 	if err != nil { // the name is valid, so this cannot be
