@@ -10,10 +10,14 @@ import (
 )
 
 // Load reads a Hugging Face folder: config.json and one or several
-// safetensors files with weights in bf16 (kept as such), f32 or f16 (widened).
+// safetensors files with weights in bf16 (kept as such), f32 or f16 (widened
+// exactly, so that f16 costs the memory of f32). Or it reads a file whose name ends in .gguf (package gguf).
 // Weights that the configuration doesn't name are an error, except a
 // lm_head.weight beside tied embeddings, which is ignored.
 func Load(dir string, opt ...Options) (*Model, error) {
+	if IsGGUF(dir) {
+		return loadGGUF(dir, opt...)
+	}
 	cfg, err := ReadConfig(dir)
 	if err != nil {
 		return nil, err
@@ -39,26 +43,41 @@ func Load(dir string, opt ...Options) (*Model, error) {
 	return m, nil
 }
 
-// ReadWeights reads all weights of a folder, widened to f32, for training.
+// ReadWeights reads all weights of a folder or a .gguf file, widened to f32, for training.
 func ReadWeights(dir string) (Config, map[string]Tensor, error) {
-	cfg, err := ReadConfig(dir)
+	cfg, read, closing, err := openWeights(dir)
 	if err != nil {
 		return cfg, nil, err
 	}
-	folder, err := safetensors.OpenDir(dir)
-	if err != nil {
-		return cfg, nil, fmt.Errorf("couldn't read the model's weights: %w", err)
-	}
-	defer folder.Close()
+	defer closing()
 	weights := map[string]Tensor{}
 	for _, spec := range cfg.Tensors() {
-		t, err := readTensor(folder, spec.Name)
+		t, err := read(spec.Name)
 		if err != nil {
 			return cfg, nil, fmt.Errorf("couldn't read %s: %w", dir, err)
 		}
 		weights[spec.Name] = Tensor{Shape: t.Shape, F32: append([]float32(nil), widened(t)...)}
 	}
 	return cfg, weights, nil
+}
+
+// openWeights opens a folder or a .gguf file; read gives a weight by its canonical name until closing is called.
+func openWeights(path string) (cfg Config, read func(name string) (Tensor, error), closing func() error, err error) {
+	if IsGGUF(path) {
+		f, cfg, err := openGGUF(path)
+		if err != nil {
+			return cfg, nil, nil, err
+		}
+		return cfg, func(name string) (Tensor, error) { return ggufTensor(f, &cfg, name) }, f.Close, nil
+	}
+	if cfg, err = ReadConfig(path); err != nil {
+		return cfg, nil, nil, err
+	}
+	folder, err := safetensors.OpenDir(path)
+	if err != nil {
+		return cfg, nil, nil, fmt.Errorf("couldn't read the model's weights: %w", err)
+	}
+	return cfg, func(name string) (Tensor, error) { return readTensor(folder, name) }, folder.Close, nil
 }
 
 // ignorable are tensors of old checkpoints that hold constants.
