@@ -3,11 +3,10 @@ package node
 import (
 	"context"
 
-	"github.com/nanteos/nanteos/grail"
-	"github.com/nanteos/nanteos/grail/verify"
 	"github.com/nanteos/nanteos/internal/beacon"
 	"github.com/nanteos/nanteos/internal/bucket"
 	"github.com/nanteos/nanteos/internal/chain"
+	"github.com/nanteos/nanteos/internal/engine"
 	"github.com/nanteos/nanteos/task"
 )
 
@@ -17,6 +16,13 @@ type (
 	Beacon = beacon.Beacon
 	// Bucket is one bucket of an object store.
 	Bucket = bucket.Bucket
+	// Engine is where tokens and proofs come from; the others are what it takes and gives.
+	Engine     = engine.Engine
+	Info       = engine.Info
+	Request    = engine.Request
+	Completion = engine.Completion
+	Sequence   = engine.Sequence
+	Proof      = engine.Proof
 )
 
 // Blocks is the part of the chain that tells the time and the hashes of a window.
@@ -72,55 +78,4 @@ type Checkpoints interface {
 	// Load returns the checkpoint with that label, loaded and checked. It wraps ErrPolicy where its metadata are incomplete or ask for what
 	// this build can't do: then the window is skipped.
 	Load(ctx context.Context, checkpoint int64) (*Model, error)
-}
-
-// Engine is where tokens and proofs come from. It is safe for several goroutines.
-type Engine interface {
-	// Info describes the loaded model.
-	Info() Info
-	// Generate completes prompts, each with its own seeded generator: equal requests give equal completions.
-	Generate(ctx context.Context, requests []Request, params grail.GenerationParams) ([]Completion, error)
-	// Prove gives a sketch and a log-probability for each position of each sequence.
-	Prove(ctx context.Context, sequences []Sequence, r grail.Coefficients) ([]Proof, error)
-	// Replay gives what the checks need of a sequence.
-	verify.Replayer
-}
-
-// Info describes a loaded model.
-type Info struct {
-	// Name is the identity text of the checkpoint, which commits sign.
-	Name string
-	// CheckpointWindow is the checkpoint's label.
-	CheckpointWindow int64
-	// VocabSize is the number of token ids, MaxLength the context in tokens.
-	VocabSize, MaxLength int
-	// EOS is the token that ends a completion.
-	EOS int32
-}
-
-// Request asks for one completion.
-type Request struct {
-	Prompt []int32
-	Seed   uint64
-}
-
-// Completion is what Generate gives: the tokens after the prompt with the end token, if it came.
-type Completion struct {
-	Tokens []int32
-	// Stopped says that the end token came before max_tokens.
-	Stopped bool
-}
-
-// Sequence is prompt and completion.
-type Sequence struct {
-	Tokens       []int32
-	PromptLength int
-}
-
-// Proof is what Prove gives for a sequence of N tokens.
-type Proof struct {
-	// Sketches has a sketch for each of the N positions.
-	Sketches []int64
-	// LogProbs has N values: 0 for the prompt, then the natural logarithms of the chosen tokens' probabilities.
-	LogProbs []float64
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/nanteos/nanteos/bittensor/ss58"
 	"github.com/nanteos/nanteos/grail"
-	"github.com/nanteos/nanteos/grail/verify"
 	"github.com/nanteos/nanteos/internal/checkpoint"
 	"github.com/nanteos/nanteos/internal/engine"
 	"github.com/nanteos/nanteos/internal/node"
@@ -121,53 +120,11 @@ func Policy(rules grail.Rules, m checkpoint.Metadata) (node.Policy, error) {
 
 // NewModel makes the node's view of an engine. Its Release closes the engine.
 func NewModel(native *engine.Native, policy node.Policy) *node.Model {
-	return &node.Model{Policy: policy, Engine: view{native}, Text: text{native.Text()}, Release: native.Close}
+	return &node.Model{Policy: policy, Engine: native, Text: text{native.Text()}, Release: native.Close}
 }
 
 // NewText makes the node's view of a tokenizer and template.
 func NewText(t *engine.Text) node.Text { return text{t} }
-
-// view is an engine in the node's types.
-type view struct{ *engine.Native }
-
-var (
-	_ node.Engine     = view{}
-	_ verify.Replayer = view{}
-)
-
-func (v view) Info() node.Info { return node.Info(v.Native.Info()) }
-
-func (v view) Generate(ctx context.Context, requests []node.Request, params grail.GenerationParams) ([]node.Completion, error) {
-	in := make([]engine.Request, len(requests))
-	for i, r := range requests {
-		in[i] = engine.Request(r)
-	}
-	made, err := v.Native.Generate(ctx, in, params)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]node.Completion, len(made))
-	for i, c := range made {
-		out[i] = node.Completion(c)
-	}
-	return out, nil
-}
-
-func (v view) Prove(ctx context.Context, sequences []node.Sequence, r grail.Coefficients) ([]node.Proof, error) {
-	in := make([]engine.Sequence, len(sequences))
-	for i, s := range sequences {
-		in[i] = engine.Sequence(s)
-	}
-	proofs, err := v.Native.Prove(ctx, in, r)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]node.Proof, len(proofs))
-	for i, p := range proofs {
-		out[i] = node.Proof(p)
-	}
-	return out, nil
-}
 
 // text renders the messages of tasks.
 type text struct{ *engine.Text }
