@@ -25,6 +25,7 @@ var rooms = []struct {
 	{1, "internal/devnet", true},
 	{2, "internal/node", true},
 	{3, "internal/checkpoint", false},
+	{3, "internal/serve", false},
 	{4, "internal/engine", true},
 	{4, "internal/bucket", true},
 	{4, "internal/beacon", true},
