@@ -10,6 +10,6 @@ func newModel(t terminal) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newModelPull(t), newModelTrainBaseCmd())
+	cmd.AddCommand(newModelPull(t), newModelInfo(t), newModelHash(t), newModelTrainBaseCmd())
 	return cmd
 }
