@@ -88,6 +88,7 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request, place string) {
 	s := seen{place, r.Method, r.URL.EscapedPath(), r.Header.Get("Authorization"), r.Header.Get("Range")}
 	f.mu.Lock()
 	f.seen = append(f.seen, s)
+	before := f.before
 	n := 0
 	for _, o := range f.seen {
 		if o.place == s.place && o.path == s.path && o.method == s.method {
@@ -95,7 +96,7 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request, place string) {
 		}
 	}
 	f.mu.Unlock()
-	if f.before != nil && f.before(w, r, place, n) {
+	if before != nil && before(w, r, place, n) {
 		return
 	}
 	p := r.URL.EscapedPath()
@@ -216,6 +217,13 @@ func (f *fake) content(w http.ResponseWriter, r *http.Request, name string) {
 		n, _ := w.Write(b[from:to])
 		count(n)
 	}
+}
+
+// answerWith sets before while requests may be under way.
+func (f *fake) answerWith(before func(w http.ResponseWriter, r *http.Request, place string, n int) bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.before = before
 }
 
 // requests are those of a place whose path has a suffix.

@@ -413,7 +413,7 @@ func TestPullFails(t *testing.T) {
 				}
 			}
 			// No lock is left behind.
-			f.before = nil
+			f.answerWith(nil)
 			if s, err := openStaging(folder); err != nil {
 				t.Error(err)
 			} else {

@@ -52,6 +52,11 @@ func readManifest(folder *os.Root) (manifest, error) {
 	if err != nil {
 		return manifest{}, err
 	}
+	return parseManifest(text)
+}
+
+// parseManifest reads a record strictly: it may have been put there by somebody else. Errors wrap ErrFolder or ErrUnsafeName.
+func parseManifest(text []byte) (manifest, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	var m manifest

@@ -250,7 +250,7 @@ func TestPullResume(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		// Every transfer is cut after 40 kB, and the round with it after the second.
 		cuts := 0
-		f.before = func(w http.ResponseWriter, r *http.Request, place string, _ int) bool {
+		f.answerWith(func(w http.ResponseWriter, r *http.Request, place string, _ int) bool {
 			if place != "cdn" || cuts < 0 {
 				return false
 			}
@@ -268,7 +268,7 @@ func TestPullResume(t *testing.T) {
 			f.sent += int64(n)
 			f.mu.Unlock()
 			return true
-		}
+		})
 		_, err := f.client(func(o *Options) { o.Parallel = 1 }).Pull(ctx, Request{Reference: testRef, Folder: folder})
 		cancel()
 		if err == nil {
@@ -305,7 +305,7 @@ func TestPullDamagedPart(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	absent(t, folder)
-	f.before = nil
+	f.answerWith(nil)
 	for _, c := range []func(name string) error{
 		func(name string) error {
 			b, err := os.ReadFile(name)
