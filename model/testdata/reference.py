@@ -1,7 +1,7 @@
 """Computes with transformers what interop_test.go holds the engine to.
 
 Reads {"out": folder, "gguf": file or ""} from standard input. Makes tiny random models in out/NAME as save_pretrained writes them, or takes the
-GGUF file, and writes for each out/NAME.tokens (int32) and out/NAME.hidden (float32, [positions][hidden size], after the final norm).
+GGUF file or the "files" with "tokens", and writes for each out/NAME.tokens (int32) and out/NAME.hidden (float32, [positions][hidden size], after the final norm).
 Prints a list of {"name", "path", "tokens", "hidden_size", "texts", "ids"}.
 """
 import json
@@ -65,7 +65,12 @@ def smollm(path):
     return t
 
 
-if request["gguf"]:
+if request.get("files"):  # tiny GGUF files, without a tokenizer
+    for path in request["files"]:
+        folder, file = os.path.split(path)
+        model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, torch_dtype=torch.float32, attn_implementation="eager").eval()
+        record(file, path, model, request["tokens"], architecture=type(model).__name__)
+elif request["gguf"]:
     folder, file = os.path.split(request["gguf"])
     model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, torch_dtype=torch.float32, attn_implementation="eager").eval()
     tokenizer = smollm(request["gguf"])
