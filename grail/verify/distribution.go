@@ -72,7 +72,7 @@ func Describe(probs []float64) Distribution {
 
 // quantile of a sorted list by linear interpolation as NumPy does it.
 func quantile(s []float64, q float64) float64 {
-	h := q * float64(len(s)-1)
+	h := float64(q * float64(len(s)-1))
 	lo := int(math.Floor(h))
 	if lo+1 >= len(s) {
 		return s[len(s)-1]
