@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nanteos/nanteos/bittensor/sr25519"
@@ -59,7 +60,8 @@ type Miner struct {
 	journal *Journal
 	outbox  *Outbox
 	secret  []byte
-	state   State
+	state   State        // of the goroutine that runs Run
+	window  atomic.Int64 // of the work in state, 0 for none; for events of any goroutine
 	answers chan done
 	cancels map[uint64]context.CancelFunc
 	effects sync.WaitGroup
@@ -178,9 +180,11 @@ func (m *Miner) open(ctx context.Context) (err error) {
 		return err
 	}
 	fail := func(err error) error { return errors.Join(err, m.journal.Close()) }
-	if m.state, err = m.journal.Load(ctx); err != nil {
+	s, err := m.journal.Load(ctx)
+	if err != nil {
 		return fail(err)
 	}
+	m.enter(s)
 	if m.secret = m.cfg.Secret; m.secret == nil {
 		if m.secret, err = m.journal.Secret(ctx); err != nil {
 			return fail(err)
@@ -219,7 +223,7 @@ func (m *Miner) answered(ctx context.Context, d done) (Event, error) {
 // feed takes a step: new state, journal, effects, in this order.
 func (m *Miner) feed(ctx context.Context, e Event) error {
 	next, effects := Step(m.cfg.Rules, m.state, e)
-	m.state = next
+	m.enter(next)
 	if err := m.write(ctx, "state", func(ctx context.Context) error { return m.journal.Save(ctx, next) }); err != nil {
 		return err
 	}
@@ -261,13 +265,21 @@ func (m *Miner) write(ctx context.Context, what string, f func(context.Context) 
 	return nil
 }
 
-// report emits an event of the driver's own.
+// report emits an event of the driver's own. Any goroutine may call it.
 func (m *Miner) report(e status.Event) {
 	e.Time, e.Node, e.Role, e.Hotkey, e.UID = m.cfg.Now(), m.cfg.Plan.Name, role, m.address, m.cfg.Plan.UID
-	if w := m.state.Work; w != nil {
-		e.Window = w.Window
-	}
+	e.Window = m.window.Load()
 	m.cfg.Status.Emit(e)
+}
+
+// enter makes s the present state.
+func (m *Miner) enter(s State) {
+	m.state = s
+	window := int64(0)
+	if s.Work != nil {
+		window = s.Work.Window
+	}
+	m.window.Store(window)
 }
 
 func (m *Miner) release() {
