@@ -100,6 +100,10 @@ type Rules struct {
 	CheckAllRows int `json:"check_all_rows"`
 	// GroupSampleRate is the fraction of the groups of a larger file that is checked. 0.10. Section 7.2.
 	GroupSampleRate float64 `json:"group_sample_rate"`
+	// SampleOrder says how groups stand when some are drawn: by the digest of their commits ("digest"), or by their numbers ("number"), for
+	// which one column is read and not the whole file. "digest"; Hardened "number". Section 7.2. The draw is as unpredictable either way,
+	// because its randomness comes after the deadline.
+	SampleOrder SampleOrder `json:"sample_order"`
 	// MaxSampledRows caps the rows of a sample; the cap in groups is this divided by GroupSize. 64. Section 7.2.
 	MaxSampledRows int `json:"max_sampled_rows"`
 
@@ -188,6 +192,17 @@ const (
 	ProofEquality ProofMode = "equality"
 )
 
+// SampleOrder says in which order groups stand when some of a large file are drawn.
+type SampleOrder string
+
+// The orders.
+const (
+	// SampleByDigest sorts groups by the digest of their commits, as the reference does.
+	SampleByDigest SampleOrder = "digest"
+	// SampleByNumber sorts groups by their numbers.
+	SampleByNumber SampleOrder = "number"
+)
+
 // CopyAttribution says whose upload time decides who copied.
 type CopyAttribution string
 
@@ -238,6 +253,7 @@ func Reference() Rules {
 
 		CheckAllRows:    20,
 		GroupSampleRate: 0.10,
+		SampleOrder:     SampleByDigest,
 		MaxSampledRows:  64,
 
 		MinFileBytes:         200,
@@ -290,6 +306,7 @@ func Hardened() Rules {
 	r.GradeEOS = false
 	r.FailSkippedRows = true
 	r.FailUnreadableFile = true
+	r.SampleOrder = SampleByNumber
 	r.MaxProbeBytes = r.MaxFileBytes
 	r.MaxFileRows = 1 << 16
 	r.PreferGzip = false

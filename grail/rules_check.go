@@ -140,6 +140,9 @@ func (r Rules) Validate() error {
 	within("distribution_soft_threshold", r.DistributionSoftThreshold, 0, 1)
 	atLeast("check_all_rows", int64(r.CheckAllRows), 0)
 	within("group_sample_rate", r.GroupSampleRate, 0, 1)
+	if r.SampleOrder != SampleByDigest && r.SampleOrder != SampleByNumber {
+		fail("sample_order is %q, must be %q or %q", r.SampleOrder, SampleByDigest, SampleByNumber)
+	}
 	atLeast("max_sampled_rows", int64(r.MaxSampledRows), int64(r.GroupSize))
 	atLeast("min_file_bytes", r.MinFileBytes, 0)
 	atLeast("max_file_bytes", r.MaxFileBytes, max(1, r.MinFileBytes))

@@ -107,19 +107,20 @@ func TestValidateNamesEveryFault(t *testing.T) {
 	r.LogProbTolerance = math.NaN()
 	r.Proof = "hope"
 	r.CopyAttribution = ""
+	r.SampleOrder = "name"
 	r.BurnPercent = 101
 	r.MaxCompletionTokens = 31
 	err := r.Validate()
 	if !errors.Is(err, ErrRules) {
 		t.Fatal(err)
 	}
-	for _, key := range []string{"group_size", "log_prob_tolerance", "proof", "copy_attribution", "burn_percent", "max_completion_tokens"} {
+	for _, key := range []string{"group_size", "log_prob_tolerance", "proof", "copy_attribution", "sample_order", "burn_percent", "max_completion_tokens"} {
 		if !strings.Contains(err.Error(), key) {
 			t.Errorf("%q does not name %s", err, key)
 		}
 	}
-	if got := strings.Count(err.Error(), "\n") + 1; got != 6 {
-		t.Errorf("%d faults in %q, want 6", got, err)
+	if got := strings.Count(err.Error(), "\n") + 1; got != 7 {
+		t.Errorf("%d faults in %q, want 7", got, err)
 	}
 }
 

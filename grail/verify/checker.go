@@ -30,8 +30,6 @@ type Options struct {
 	// All runs every check on every chosen row, without stopping at a failure: for explaining. The report's Reason is still the
 	// first failure's.
 	All bool
-	// Order says how groups stand when some are drawn. ByDigest needs the whole file, ByNumber a column.
-	Order Order
 	// Rows are checked instead of a sample, if not nil; ascending.
 	Rows []int64
 	// Positions is how many positions a verdict keeps, 5 by default.
@@ -47,9 +45,9 @@ func (c *Checker) Check(ctx context.Context, src Source) (*FileReport, error) {
 		return rep, c.fileFault(rep, err)
 	}
 	rep.Rows = src.NumRows()
-	sampler := NewSampler(c.Options.Order)
+	sampler := NewSampler(c.Rules.SampleOrder)
 	digests := Digests{}
-	whole := c.Options.Order == ByDigest && c.Options.Rows == nil && rep.Rows > int64(c.Rules.CheckAllRows)
+	whole := c.Rules.SampleOrder == grail.SampleByDigest && c.Options.Rows == nil && rep.Rows > int64(c.Rules.CheckAllRows)
 
 	structure := NewStructure(c.Rules, c.Window, meta)
 	err = src.Scan(ctx, windowfile.Structure, 0, rep.Rows, func(_ int64, row *grail.Row) error {

@@ -218,7 +218,8 @@ func (b *bench) file(t testing.TB, rows []grail.Row) *windowfile.File {
 
 func TestHonestFilePasses(t *testing.T) {
 	for name, rules := range map[string]grail.Rules{"reference": grail.Reference(), "hardened": grail.Hardened()} {
-		for _, order := range []Order{ByDigest, ByNumber} {
+		for _, order := range []grail.SampleOrder{grail.SampleByDigest, grail.SampleByNumber} {
+			rules.SampleOrder = order
 			b := newBench(rules)
 			groups := make([]int64, 25)
 			for i := range groups {
@@ -227,7 +228,6 @@ func TestHonestFilePasses(t *testing.T) {
 			rows := b.rows(t, groups...)
 			b.model.batches, b.model.rows = nil, 0
 			c := b.checker()
-			c.Options.Order = order
 			rep, err := c.Check(context.Background(), b.file(t, rows))
 			if err != nil {
 				t.Fatal(err)

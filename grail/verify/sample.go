@@ -10,16 +10,6 @@ import (
 	"github.com/nanteos/nanteos/internal/cpython"
 )
 
-// Order says in which order groups stand when some are drawn.
-type Order int
-
-// Orders. ByDigest sorts groups by the hash of their commits, as the reference does; it needs every column of every row. ByNumber sorts
-// them by their number and needs one column; the draw is as unpredictable, since its randomness comes after the deadline.
-const (
-	ByDigest Order = iota
-	ByNumber
-)
-
 // GroupsToCheck returns how many of n groups are checked in a file of more rows than are checked in full.
 func GroupsToCheck(r grail.Rules, n int) int {
 	if n == 0 {
@@ -31,7 +21,7 @@ func GroupsToCheck(r grail.Rules, n int) int {
 
 // Sampler learns the groups of a file and draws those to check.
 type Sampler struct {
-	order  Order
+	order  grail.SampleOrder
 	groups map[int64]*sampled
 	rows   []int64 // group of each row
 }
@@ -43,23 +33,25 @@ type sampled struct {
 }
 
 // NewSampler starts with no rows.
-func NewSampler(order Order) *Sampler { return &Sampler{order: order, groups: map[int64]*sampled{}} }
+func NewSampler(order grail.SampleOrder) *Sampler {
+	return &Sampler{order: order, groups: map[int64]*sampled{}}
+}
 
-// Add learns the next row. ByDigest needs its whole commit.
+// Add learns the next row. grail.SampleByDigest needs its whole commit.
 func (s *Sampler) Add(row *grail.Row) {
 	g := s.groups[row.RolloutGroup]
 	if g == nil {
 		g = &sampled{number: row.RolloutGroup}
 		s.groups[row.RolloutGroup] = g
 	}
-	if s.order == ByDigest {
+	if s.order == grail.SampleByDigest {
 		d := row.CommitDigest()
 		g.commit = append(g.commit, d[:]...)
 	}
 	s.rows = append(s.rows, row.RolloutGroup)
 }
 
-// addNumber learns the number of the next row's group only, which is enough for a file that is checked in full or ByNumber.
+// addNumber learns the number of the next row's group only, which is enough for a file that is checked in full or grail.SampleByNumber.
 func (s *Sampler) addNumber(row *grail.Row) {
 	if s.groups[row.RolloutGroup] == nil {
 		s.groups[row.RolloutGroup] = &sampled{number: row.RolloutGroup}
@@ -90,7 +82,7 @@ func (s *Sampler) Draw(r grail.Rules, miner, randomness string) []int64 {
 		groups = append(groups, g)
 	}
 	slices.SortFunc(groups, func(a, b *sampled) int {
-		if c := bytes.Compare(a.digest[:], b.digest[:]); c != 0 && s.order == ByDigest {
+		if c := bytes.Compare(a.digest[:], b.digest[:]); c != 0 && s.order == grail.SampleByDigest {
 			return c
 		}
 		switch {

@@ -153,7 +153,7 @@ func TestGroupSamplingVectors(t *testing.T) {
 		if !ok {
 			t.Fatalf("case %d: a row has no typed form", i)
 		}
-		s := NewSampler(ByDigest)
+		s := NewSampler(grail.SampleByDigest)
 		for j := range rows {
 			s.Add(&rows[j])
 		}
@@ -199,7 +199,7 @@ func TestGroupSamplingVectors(t *testing.T) {
 	vectortest.Decode(t, "validator/group_sampling.json", &v)
 	typed := 0
 	for i, c := range v.Cases {
-		s := NewSampler(ByDigest)
+		s := NewSampler(grail.SampleByDigest)
 		for j, commit := range c.Commits {
 			value := jsonValue(t, commit)
 			canonical := value.AppendCompactSorted(nil)
@@ -244,7 +244,7 @@ func TestGroupSamplingVectors(t *testing.T) {
 func TestSampleByNumber(t *testing.T) {
 	r := grail.Hardened()
 	draw := func(randomness string) []int64 {
-		s := NewSampler(ByNumber)
+		s := NewSampler(grail.SampleByNumber)
 		for g := range int64(50) {
 			for range r.GroupSize {
 				s.Add(&grail.Row{RolloutGroup: g * 3})

@@ -154,7 +154,7 @@ func TestValidateMinerVectors(t *testing.T) {
 			}
 			// The planned rows are known to the script through the report.
 			rep, err := func() (*FileReport, error) {
-				sampler := NewSampler(ByDigest)
+				sampler := NewSampler(grail.SampleByDigest)
 				for i := range rows {
 					// These commits are not whole; their digest is over what is there.
 					sampler.addNumber(&rows[i])

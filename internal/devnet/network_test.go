@@ -167,7 +167,6 @@ func checkOffline(t *testing.T, e Evidence, hotkey, path string) *verify.FileRep
 		Rules: e.Rules, Evaluator: evaluator, Replayer: model.Engine,
 		Window: verify.Window{Miner: hotkey, Start: e.Report.Window, Hash: e.Report.Hash, ChallengeRandomness: e.Report.Challenge, ExpectedBeacon: e.Report.Beacon,
 			CheckpointWindow: &e.Report.Checkpoint, Params: &policy.Params, VocabSize: about.VocabSize, MaxLength: about.MaxLength, EOS: about.EOS},
-		Options: verify.Options{Order: verify.ByNumber},
 	}
 	rep, err := c.Check(t.Context(), file)
 	if err != nil {

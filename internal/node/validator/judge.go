@@ -107,7 +107,6 @@ func (v *Validator) check(ctx context.Context, e Judge, hotkey string, src io.Re
 			CheckpointWindow: &e.Checkpoint, Params: &v.model.Policy.Params, VocabSize: info.VocabSize, MaxLength: info.MaxLength, EOS: info.EOS,
 		},
 		Evaluator: v.grader, Replayer: v.model.Engine,
-		Options: verify.Options{Order: v.cfg.Order},
 	}
 	f, err := windowfile.Open(src, size, windowfile.Limits{FileBytes: v.cfg.Rules.MaxFileBytes, Rows: v.cfg.Rules.MaxFileRows})
 	if err != nil {

@@ -55,8 +55,6 @@ type Config struct {
 	ProbeLimit     time.Duration
 	// Reports is for how many windows reports are kept, 24 when 0.
 	Reports int
-	// Order is how groups stand when some of a large file are drawn, ByDigest for what SampleOrder says of the rules.
-	Order verify.Order
 	// Grace is for how long what must not be interrupted may go on after ctx has ended, 3 s when 0.
 	Grace time.Duration
 	// Now is the clock, time.Now when nil.
@@ -64,16 +62,6 @@ type Config struct {
 
 	// probe is called before and after each effect, in tests; true ends the process there and then.
 	probe func(e Effect, done bool) (die bool)
-}
-
-// SampleOrder says in which order groups stand under the rules when some of a large file are drawn. In a network that binds the beacon all
-// validators draw with the same randomness and by the groups' numbers, for which one column is read. Others draw as the reference does, for
-// which the whole file is read.
-func SampleOrder(rules grail.Rules) verify.Order {
-	if rules.BindBeacon {
-		return verify.ByNumber
-	}
-	return verify.ByDigest
 }
 
 // Validator is the driver of Step: it performs effects and feeds back what happened.
@@ -104,9 +92,6 @@ func New(cfg Config) (*Validator, error) {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
-	}
-	if cfg.Order == verify.ByDigest {
-		cfg.Order = SampleOrder(cfg.Rules)
 	}
 	st, err := openStore(cfg.Dir, cfg.Reports)
 	if err != nil {
