@@ -41,6 +41,8 @@ type Config struct {
 	HFEndpoint string
 	HFToken    Secret
 	HFHome     string
+	// APIKey is what clients of nanteos model serve must send. Empty: none. NANTEOS_API_KEY.
+	APIKey Secret
 }
 
 // Secret is text that is never printed or encoded. Convert it to string where it is used.
@@ -100,6 +102,8 @@ func Variables() []Variable {
 			read: func(c *Config, v string) error { c.HFToken = Secret(v); return nil }},
 		{Name: "HF_HOME", Example: "/home/me/.cache/huggingface", Text: "folder of a Hugging Face login; its file token is used for huggingface.co when HF_TOKEN is not set",
 			read: func(c *Config, v string) error { c.HFHome = v; return nil }},
+		{Name: "NANTEOS_API_KEY", Example: "long-and-random", Text: "key that clients of nanteos model serve must send; none otherwise",
+			read: func(c *Config, v string) error { c.APIKey = Secret(v); return nil }},
 		{Name: "NO_COLOR", Example: "1", Text: "text without colours, whatever the value",
 			read: func(c *Config, v string) error { c.NoColor = v != ""; return nil }},
 		{Name: "TERM", Example: "dumb", Text: "dumb: plain lines instead of the live view", Process: true,

@@ -105,6 +105,7 @@ func TestRead(t *testing.T) {
 		{"dumb", map[string]string{"TERM": "dumb"}, nil, Config{Dumb: true}},
 		{"terminal of the file", nil, map[string]string{"TERM": "dumb"}, Config{}},
 		{"hub", map[string]string{"HF_TOKEN": " hf_x\n"}, map[string]string{"HF_ENDPOINT": "https://h", "HF_HOME": "/h"}, Config{HFEndpoint: "https://h", HFToken: "hf_x", HFHome: "/h"}},
+		{"key", nil, map[string]string{"NANTEOS_API_KEY": "k"}, Config{APIKey: "k"}},
 		{"others", map[string]string{"NANTEOS_VECTORS": "x"}, map[string]string{"R2_WRITE_SECRET_ACCESS_KEY": "s"}, Config{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -242,7 +241,7 @@ func (e *events) begin() {
 // send adds events; they go out with flush.
 func (e *events) send(values ...any) {
 	for _, v := range values {
-		b, err := json.Marshal(v)
+		b, err := encode(v)
 		if err != nil {
 			e.err = err
 			return

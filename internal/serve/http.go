@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
@@ -134,9 +135,18 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, *problem)
 	return b, nil
 }
 
+// encode is JSON that leaves < and > readable.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
 // writeJSON sends a value as the whole answer.
 func (s *Server) writeJSON(w http.ResponseWriter, v any) {
-	b, err := json.Marshal(v)
+	b, err := encode(v)
 	if err != nil {
 		s.cfg.Log.Error("couldn't write an answer", "error", err)
 		errInternal.write(w)
