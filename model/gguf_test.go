@@ -289,7 +289,8 @@ func TestGGUFRefusals(t *testing.T) {
 
 // FuzzGGUFConfig checks that a file that parses gives a valid configuration or an error.
 func FuzzGGUFConfig(f *testing.F) {
-	cfg := plainOf("LlamaForCausalLM")
+	cfg := plainOf("LlamaForCausalLM") // small, so that a mutation likely hits the header
+	cfg.VocabSize, cfg.HiddenSize, cfg.IntermediateSize, cfg.Heads, cfg.HeadDim = 5, 2, 2, 1, 2
 	f.Add(ggufOf(f, cfg, randomWeights(rand.New(rand.NewPCG(1, 1)), cfg), nil).Bytes())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		file, err := gguf.Parse(b)
