@@ -105,7 +105,8 @@ type Client struct {
 	gate   gate
 	tokens chan struct{} // one for each transfer
 	// free tells how many bytes can be written to the disk of a folder; false where the system doesn't say.
-	free func(dir string) (uint64, bool)
+	free      func(dir string) (uint64, bool)
+	saveEvery int64
 	// pause is how long to wait after the n-th failure in a row.
 	pause func(n int) time.Duration
 }
@@ -141,7 +142,7 @@ func New(opt Options) (*Client, error) {
 	if opt.Transport == nil {
 		opt.Transport = newTransport(opt.Parallel)
 	}
-	c := &Client{opt: opt, base: u, free: freeBytes, tokens: make(chan struct{}, opt.Parallel)}
+	c := &Client{opt: opt, base: u, free: freeBytes, saveEvery: saveEvery, tokens: make(chan struct{}, opt.Parallel)}
 	c.pause = func(n int) time.Duration { return pause(n, rand.Float64()) }
 	c.http = &http.Client{
 		Transport:     opt.Transport,

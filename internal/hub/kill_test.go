@@ -3,11 +3,11 @@ package hub
 import (
 	"context"
 	"flag"
-	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
@@ -21,6 +21,7 @@ func TestChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.saveEvery = 1
 	if _, err := c.Pull(context.Background(), Request{Reference: testRef, Folder: flag.Arg(2)}); err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +39,7 @@ func TestPullKilled(t *testing.T) {
 	}
 	f := newFake(t)
 	folder := filepath.Join(t.TempDir(), "m")
-	for _, at := range []int{1, 3, 5} {
+	for _, at := range []int{1, 2, 3} {
 		reached := make(chan struct{})
 		f.forget()
 		f.answerWith(func(_ http.ResponseWriter, r *http.Request, place string, n int) bool {
@@ -71,6 +72,7 @@ func TestPullKilled(t *testing.T) {
 		}
 	}
 	f.answerWith(nil)
+	f.forget()
 	var kept []string
 	if _, err := f.pull(f.client(nil), folder, func(q *Request) {
 		q.Tell = func(e Event) {
@@ -82,8 +84,12 @@ func TestPullKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.check(folder, wantNames)
-	if fmt.Sprint(kept) != "[generation_config.json config.json tokenizer.json]" {
+	// One of the small files may have been under way each time; two chunks of the weights were journalled.
+	if len(kept) < 2 || slices.Contains(kept, "model.safetensors") {
 		t.Errorf("kept %v", kept)
+	}
+	if sent, most := f.forget(), int64(len(f.files["model.safetensors"])-2*minChunk+3000); sent > most {
+		t.Errorf("%d bytes were sent again, %d are missing at most", sent, most)
 	}
 }
 

@@ -22,6 +22,7 @@ type part struct {
 	mu      sync.Mutex
 	j       journal
 	unsaved int64
+	every   int64 // bytes between two saves
 	saving  sync.Mutex
 }
 
@@ -36,7 +37,7 @@ type journal struct {
 }
 
 const (
-	// saveEvery is after how many bytes the journal is saved.
+	// saveEvery is after how many bytes the journal of a file is saved.
 	saveEvery  = 32 << 20
 	maxJournal = 64 << 20
 )
@@ -115,8 +116,8 @@ func readJournal(root *os.Root, f File) (journal, bool) {
 }
 
 // openPart goes on with a part, or begins one. A file whose content is known by nothing is always begun anew.
-func openPart(root *os.Root, f File, chunk int64) (*part, error) {
-	p := &part{root: root, name: partName(f.Path)}
+func openPart(root *os.Root, f File, chunk, every int64) (*part, error) {
+	p := &part{root: root, name: partName(f.Path), every: every}
 	j, resumed := readJournal(root, f)
 	if !resumed {
 		if err := root.Remove(p.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -172,7 +173,7 @@ func (p *part) write(i int, b []byte) error {
 	p.mu.Lock()
 	p.j.Done[i] += int64(len(b))
 	p.unsaved += int64(len(b))
-	save := p.unsaved >= saveEvery
+	save := p.unsaved >= p.every
 	if save {
 		p.unsaved = 0
 	}

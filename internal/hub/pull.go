@@ -375,7 +375,7 @@ func (p *pull) room(todo []File) error {
 // an earlier run may be to blame.
 func (p *pull) bring(ctx context.Context, snap Snapshot, f File) error {
 	fail := func(err error) error { return fmt.Errorf("couldn't fetch %s: %w", quote(f.Path), err) }
-	part, err := openPart(p.staging.parts, f, p.c.opt.Chunk)
+	part, err := openPart(p.staging.parts, f, p.c.opt.Chunk, p.c.saveEvery)
 	if err != nil {
 		return err
 	}
