@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/nanteos/nanteos/bittensor/ss58"
 	"github.com/nanteos/nanteos/grail"
+	"github.com/nanteos/nanteos/internal/bucket"
 	"github.com/nanteos/nanteos/internal/checkpoint"
 	"github.com/nanteos/nanteos/internal/engine"
 	"github.com/nanteos/nanteos/internal/node"
@@ -34,32 +36,81 @@ type Store struct {
 	Cache *checkpoint.Cache
 	// Library keeps loaded models. Nodes of one process share it.
 	Library *engine.Library
+
+	mu     sync.Mutex
+	looked bool
+	window int64 // for which the chain was asked last
 }
 
 var _ node.Checkpoints = (*Store)(nil)
 
-// trainer returns the trainer's bucket and hotkey. It asks the chain again where they are not known.
-func (s *Store) trainer(ctx context.Context) (node.Bucket, string, error) {
-	b, hotkey, err := s.Buckets.ByUID(s.Rules.TrainerUID)
-	if err == nil {
-		return b, hotkey, nil
+// trainer returns the trainer's bucket and hotkey. It asks the chain again where they are not known, or where ask is set;
+// asked tells whether it did.
+func (s *Store) trainer(ctx context.Context, ask bool) (b node.Bucket, hotkey string, asked bool, err error) {
+	if !ask {
+		if b, hotkey, err = s.Buckets.ByUID(s.Rules.TrainerUID); err == nil {
+			return b, hotkey, false, nil
+		}
 	}
 	if err := s.Buckets.Refresh(ctx); err != nil {
-		return nil, "", fmt.Errorf("couldn't find the trainer: %w", err)
+		return nil, "", true, fmt.Errorf("couldn't find the trainer: %w", err)
 	}
 	if b, hotkey, err = s.Buckets.ByUID(s.Rules.TrainerUID); err != nil {
-		return nil, "", fmt.Errorf("couldn't find the trainer: %w", err)
+		return nil, "", true, fmt.Errorf("couldn't find the trainer: %w", err)
 	}
-	return b, hotkey, nil
+	return b, hotkey, true, nil
 }
 
-// Latest returns the label of the checkpoint of a window. The error wraps node.ErrNoCheckpoint where there is none.
-func (s *Store) Latest(ctx context.Context, window int64) (int64, error) {
-	b, _, err := s.trainer(ctx)
+// withTrainer calls f with the trainer's bucket. Where the bucket that was known turns f away, or is gone, the trainer may have moved or
+// changed its keys: the chain is asked, and f called once more if it says something else.
+func (s *Store) withTrainer(ctx context.Context, f func(b node.Bucket, hotkey string) error) error {
+	b, hotkey, asked, err := s.trainer(ctx, false)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	latest, err := checkpoint.Latest(ctx, b, window)
+	err = f(b, hotkey)
+	if asked || !errors.Is(err, bucket.ErrAccessDenied) && !errors.Is(err, bucket.ErrNoBucket) {
+		return err
+	}
+	now, nowHotkey, _, findErr := s.trainer(ctx, true)
+	if findErr != nil {
+		return errors.Join(err, findErr)
+	}
+	if now == b && nowHotkey == hotkey {
+		return err
+	}
+	return f(now, nowHotkey)
+}
+
+// look asks the chain once for a window. Where the chain can't be asked, what it said before is better than no checkpoint, and the next
+// call asks again; the error is the context's.
+func (s *Store) look(ctx context.Context, window int64) error {
+	s.mu.Lock()
+	known := s.looked && s.window == window
+	s.mu.Unlock()
+	if known {
+		return nil
+	}
+	if err := s.Buckets.Refresh(ctx); err != nil {
+		return ctx.Err()
+	}
+	s.mu.Lock()
+	s.looked, s.window = true, window
+	s.mu.Unlock()
+	return nil
+}
+
+// Latest returns the label of the checkpoint of a window. The first time for a window it asks the chain where the trainer's bucket is now. The error wraps node.ErrNoCheckpoint where there is none.
+func (s *Store) Latest(ctx context.Context, window int64) (int64, error) {
+	var latest checkpoint.Ready
+	find := func(b node.Bucket, _ string) (err error) {
+		latest, err = checkpoint.Latest(ctx, b, window)
+		return err
+	}
+	if err := s.look(ctx, window); err != nil {
+		return 0, fmt.Errorf("couldn't find the trainer: %w", err)
+	}
+	err := s.withTrainer(ctx, find)
 	if errors.Is(err, checkpoint.ErrNone) {
 		return 0, fmt.Errorf("%w: %w", node.ErrNoCheckpoint, err)
 	}
@@ -69,15 +120,15 @@ func (s *Store) Latest(ctx context.Context, window int64) (int64, error) {
 // Load fetches and loads a checkpoint. The error wraps node.ErrNoCheckpoint where it is gone, and node.ErrPolicy where its metadata or its
 // model ask for what can't be had here.
 func (s *Store) Load(ctx context.Context, label int64) (*node.Model, error) {
-	b, hotkey, err := s.trainer(ctx)
-	if err != nil {
-		return nil, err
-	}
-	key, _, err := ss58.Decode(hotkey)
-	if err != nil {
-		return nil, fmt.Errorf("couldn't read the trainer's hotkey: %w", err)
-	}
-	c, err := s.Cache.Fetch(ctx, b, label, &key)
+	var c checkpoint.Checkpoint
+	err := s.withTrainer(ctx, func(b node.Bucket, hotkey string) error {
+		key, _, err := ss58.Decode(hotkey)
+		if err != nil {
+			return fmt.Errorf("couldn't read the trainer's hotkey: %w", err)
+		}
+		c, err = s.Cache.Fetch(ctx, b, label, &key)
+		return err
+	})
 	switch {
 	case errors.Is(err, checkpoint.ErrNone):
 		return nil, fmt.Errorf("%w: %w", node.ErrNoCheckpoint, err)

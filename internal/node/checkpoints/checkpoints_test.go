@@ -3,6 +3,8 @@ package checkpoints_test
 import (
 	"context"
 	"errors"
+	"io"
+	"iter"
 	"slices"
 	"testing"
 
@@ -28,12 +30,18 @@ type register struct {
 	known     bool
 	refreshes int
 	err       error
+	next      node.Bucket // what the next refresh finds
 }
 
 func (r *register) Refresh(context.Context) error {
 	r.refreshes++
-	r.known = r.err == nil
-	return r.err
+	if r.err != nil {
+		return r.err
+	}
+	if r.known = true; r.next != nil {
+		r.bucket, r.next = r.next, nil
+	}
+	return nil
 }
 
 func (r *register) ByUID(uid int) (node.Bucket, string, error) {
@@ -97,7 +105,7 @@ func TestStore(t *testing.T) {
 		t.Errorf("before it is ready: %v", err)
 	}
 	label, err := s.Latest(t.Context(), 60)
-	if err != nil || label != 30 || reg.refreshes != 1 {
+	if err != nil || label != 30 || reg.refreshes != 2 {
 		t.Fatalf("latest: %d, %v after %d refreshes", label, err, reg.refreshes)
 	}
 	m, err := s.Load(t.Context(), label)
@@ -154,6 +162,87 @@ func TestStore(t *testing.T) {
 	if s.Library.Loaded() != 0 {
 		t.Errorf("%d models left in memory", s.Library.Loaded())
 	}
+}
+
+// denies is a bucket that turns its readers away.
+type denies struct {
+	node.Bucket
+	err error
+}
+
+func (d denies) Get(context.Context, string) (io.ReadCloser, bucket.Info, error) {
+	return nil, bucket.Info{}, d.err
+}
+
+func (d denies) GetRange(context.Context, string, int64, int64, string) ([]byte, error) {
+	return nil, d.err
+}
+func (d denies) Head(context.Context, string) (bucket.Info, error) { return bucket.Info{}, d.err }
+func (d denies) List(context.Context, string) iter.Seq2[bucket.Info, error] {
+	return func(yield func(bucket.Info, error) bool) { yield(bucket.Info{}, d.err) }
+}
+
+// A trainer that changes its keys or moves is found again, and the chain is asked no more often than that takes.
+func TestStoreFollowsTheTrainer(t *testing.T) {
+	denied := func(err error) node.Bucket { return denies{err: err} }
+	for name, refusal := range map[string]error{"new keys": bucket.ErrAccessDenied, "moved": bucket.ErrNoBucket} {
+		t.Run(name, func(t *testing.T) {
+			s, reg := newStore(t, nil)
+			if _, err := s.Latest(t.Context(), 60); err != nil {
+				t.Fatal(err)
+			}
+			reg.next, reg.bucket = reg.bucket, denied(refusal)
+			if label, err := s.Latest(t.Context(), 60); err != nil || label != 30 {
+				t.Errorf("latest in the same window: %d, %v", label, err)
+			}
+			if reg.refreshes != 2 {
+				t.Errorf("the chain was asked %d times, want 2", reg.refreshes)
+			}
+			reg.next, reg.bucket = reg.bucket, denied(refusal)
+			m, err := s.Load(t.Context(), 30)
+			if err != nil {
+				t.Fatalf("load: %v", err)
+			}
+			m.Release()
+		})
+	}
+	t.Run("still turned away", func(t *testing.T) {
+		s, reg := newStore(t, nil)
+		reg.bucket = denied(bucket.ErrAccessDenied)
+		for range 3 {
+			if _, err := s.Latest(t.Context(), 60); !errors.Is(err, bucket.ErrAccessDenied) {
+				t.Errorf("latest: %v", err)
+			}
+		}
+		if reg.refreshes != 4 { // one for the window, and one for each call
+			t.Errorf("the chain was asked %d times, want 4", reg.refreshes)
+		}
+	})
+	t.Run("once a window", func(t *testing.T) {
+		s, reg := newStore(t, nil)
+		for _, window := range []int64{60, 60, 60, 90, 90} {
+			if _, err := s.Latest(t.Context(), window); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if reg.refreshes != 2 {
+			t.Errorf("the chain was asked %d times in two windows", reg.refreshes)
+		}
+	})
+	t.Run("chain away", func(t *testing.T) {
+		s, reg := newStore(t, nil)
+		if _, err := s.Latest(t.Context(), 60); err != nil {
+			t.Fatal(err)
+		}
+		reg.err = errors.New("out of reach")
+		if label, err := s.Latest(t.Context(), 90); err != nil || label != 30 {
+			t.Errorf("what was known is not used: %d, %v", label, err)
+		}
+		reg.err = nil
+		if _, err := s.Latest(t.Context(), 90); err != nil || reg.refreshes != 3 {
+			t.Errorf("%v after %d refreshes, want 3", err, reg.refreshes)
+		}
+	})
 }
 
 func TestStoreRefuses(t *testing.T) {
