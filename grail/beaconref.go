@@ -42,6 +42,15 @@ func (b BeaconRef) Text() (randomness string, ok bool) {
 	return r.Text()
 }
 
+// MemoryBytes estimates what the reference holds in memory, in bytes.
+func (b BeaconRef) MemoryBytes() int64 {
+	n := int64(len(b.Randomness))
+	if b.odd != nil {
+		n += b.odd.MemoryBytes()
+	}
+	return n
+}
+
 // Value returns the beacon as a JSON value.
 func (b BeaconRef) Value() cpython.Value {
 	if b.odd != nil {

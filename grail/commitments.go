@@ -14,8 +14,8 @@ import (
 var ErrJSON = errors.New("unreadable JSON")
 
 // jsonLimits bounds the JSON texts of one rollout. The longest honest one has about 25 bytes and 3 values for each of at most some
-// hundred thousand tokens.
-var jsonLimits = cpython.Limits{MaxBytes: 32 << 20, MaxDepth: 64, MaxValues: 4 << 20}
+// ten thousand tokens. A value takes up to 130 bytes while it is read, so one text takes 70 MB at most.
+var jsonLimits = cpython.Limits{MaxBytes: 32 << 20, MaxDepth: 64, MaxValues: 1 << 19}
 
 // Commitments is the list of sketches of a rollout, one object {"sketch": integer} for each token. What a file holds may be any JSON
 // value: the regular form is kept as integers, anything else as it was read, because its hash covers every detail.
@@ -66,6 +66,14 @@ func regularEntry(e cpython.Value) (int64, bool) {
 
 // Regular reports whether every entry is an object with nothing but an integer sketch of 64 bits.
 func (c Commitments) Regular() bool { return c.odd == nil }
+
+// MemoryBytes estimates what the commitments hold in memory, in bytes. Irregular ones may hold many times the length of their text.
+func (c Commitments) MemoryBytes() int64 {
+	if c.odd != nil {
+		return c.odd.MemoryBytes()
+	}
+	return 8 * int64(len(c.sketches))
+}
 
 // Objects reports whether the commitments are a list of objects, which is all that the schema asks for.
 func (c Commitments) Objects() bool {

@@ -534,6 +534,26 @@ func TestCommitmentsVectors(t *testing.T) {
 	}
 }
 
+// Odd JSON holds many times its text, and is counted so.
+func TestOddJSONIsCounted(t *testing.T) {
+	zeros := strings.Repeat("0,", 99_999) + "0"
+	c, err := ParseCommitments([]byte(`[{"sketch":1,"x":[` + zeros + `]}]`))
+	if err != nil || c.MemoryBytes() < 3_200_000 {
+		t.Errorf("commitments count %d bytes, %v", c.MemoryBytes(), err)
+	}
+	b, err := ParseBeacon([]byte(`{"randomness":"ab","x":[` + zeros + `]}`))
+	if err != nil || b.MemoryBytes() < 3_200_000 {
+		t.Errorf("the beacon counts %d bytes, %v", b.MemoryBytes(), err)
+	}
+	if _, err := ParseCommitments([]byte("[" + strings.Repeat("0,", 1<<20) + "0]")); !errors.Is(err, ErrJSON) {
+		t.Errorf("a million values: %v", err)
+	}
+	regular := NewCommitments(make([]int64, 100))
+	if regular.MemoryBytes() != 800 {
+		t.Errorf("100 sketches count %d bytes", regular.MemoryBytes())
+	}
+}
+
 func TestCommitmentsOddForms(t *testing.T) {
 	for _, c := range []struct {
 		text    string
@@ -555,6 +575,9 @@ func TestCommitmentsOddForms(t *testing.T) {
 		got, err := ParseCommitments([]byte(c.text))
 		if err != nil || got.Regular() != c.regular || got.Objects() != c.objects || got.Len() != c.length {
 			t.Errorf("%s: regular %v, objects %v, length %d, %v", c.text, got.Regular(), got.Objects(), got.Len(), err)
+		}
+		if least := int64(len(got.AppendCompactSorted(nil))) / 20; got.MemoryBytes() < least {
+			t.Errorf("%s: %d bytes of memory for %d of text", c.text, got.MemoryBytes(), len(c.text))
 		}
 		if _, ok := got.Sketch(c.length); ok {
 			t.Errorf("%s: a sketch beyond the end", c.text)

@@ -77,10 +77,12 @@ func (c *Checker) Check(ctx context.Context, src Source) (*FileReport, error) {
 		}
 	}
 	rep.Planned = c.Options.Rows
+	limit := int64(maxNamedBytes)
 	if rep.Planned == nil {
+		limit = maxSampleBytes
 		rep.Planned = sampler.Draw(c.Rules, c.Window.Miner, c.Window.ChallengeRandomness)
 	}
-	rows, err := readRows(ctx, src, rep.Planned)
+	rows, err := readRows(ctx, src, rep.Planned, limit)
 	if err != nil {
 		return rep, c.fileFault(rep, err)
 	}
@@ -153,8 +155,17 @@ func (c *Checker) OpenFault(err error) (*FileReport, error) {
 	return rep, c.fileFault(rep, err)
 }
 
-// readRows reads the given rows, ascending, in as few scans as they allow.
-func readRows(ctx context.Context, src Source, want []int64) ([]grail.Row, error) {
+// Bounds of the rows that are held for checking, in bytes. 64 honest rows of 16,384 tokens take 21 MB; JSON of odd forms could take
+// gigabytes out of a file of some kilobytes. Who names rows may want all of a large file.
+const (
+	maxSampleBytes = 256 << 20
+	maxNamedBytes  = 4 << 30
+)
+
+// readRows reads the given rows, ascending, in as few scans as they allow. More than limit bytes of them are an error that wraps
+// windowfile.ErrTooLarge.
+func readRows(ctx context.Context, src Source, want []int64, limit int64) ([]grail.Row, error) {
+	var held int64
 	rows := make([]grail.Row, 0, len(want))
 	for i := 0; i < len(want); {
 		j := i + 1
@@ -164,7 +175,10 @@ func readRows(ctx context.Context, src Source, want []int64) ([]grail.Row, error
 		if want[i] < 0 || want[j-1] >= src.NumRows() {
 			return nil, fmt.Errorf("couldn't read row %d of a file with %d rows", want[j-1], src.NumRows())
 		}
-		err := src.Scan(ctx, windowfile.All, want[i], want[j-1]+1, func(_ int64, row *grail.Row) error {
+		err := src.Scan(ctx, windowfile.All, want[i], want[j-1]+1, func(i int64, row *grail.Row) error {
+			if held += windowfile.RowBytes(row); held > limit {
+				return fmt.Errorf("couldn't hold rows %d to %d: %w: more than %d bytes", want[0], i, windowfile.ErrTooLarge, limit)
+			}
 			rows = append(rows, *row)
 			return nil
 		})

@@ -603,3 +603,30 @@ func BenchmarkCheckGroup(b *testing.B) {
 		}
 	}
 }
+
+// A small file may hold JSON that takes gigabytes once it is read. It fails its miner before that.
+func TestOddJSONOfManyRowsIsRefused(t *testing.T) {
+	b := newBench(grail.Reference())
+	rows := b.rows(t, 0)
+	for i := range rows {
+		beacon, err := grail.ParseBeacon(fmt.Appendf(nil, `{"randomness":"ab","i":%d,"x":[%s0]}`, i, strings.Repeat("0,", 9999)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows[i].Commit.Beacon = beacon
+	}
+	src := b.file(t, rows)
+	want := []int64{0, 1, 2, 5, 6, 9}
+	got, err := readRows(t.Context(), src, want, 8<<20)
+	if err != nil || len(got) != len(want) {
+		t.Errorf("%d rows, %v", len(got), err)
+	}
+	_, err = readRows(t.Context(), src, want, 1<<20)
+	if !errors.Is(err, windowfile.ErrTooLarge) {
+		t.Fatalf("got %v, want ErrTooLarge", err)
+	}
+	rep := &FileReport{Found: true}
+	if err := b.checker().fileFault(rep, err); err != nil || !rep.Failed() || rep.Reason != "file:"+ReasonCorrupt || rep.Metrics.HadFailure != 1 {
+		t.Errorf("%v, reason %q", err, rep.Reason)
+	}
+}

@@ -204,7 +204,7 @@ func (f *File) Rows(ctx context.Context, from, to int64) ([]grail.Row, error) {
 	var rows []grail.Row
 	var used int64
 	err := f.Scan(ctx, All, from, to, func(i int64, row *grail.Row) error {
-		used += rowBytes(row)
+		used += RowBytes(row)
 		if used > f.lim.MemoryBytes {
 			return fail(ErrTooLarge, "", -1, "rows %d to %d: %s", from, i, tooMany("bytes and more", used, f.lim.MemoryBytes))
 		}
@@ -217,12 +217,12 @@ func (f *File) Rows(ctx context.Context, from, to int64) ([]grail.Row, error) {
 	return rows, nil
 }
 
-// rowBytes estimates the memory of a row.
-func rowBytes(r *grail.Row) int64 {
+// RowBytes estimates the memory of a row, in bytes.
+func RowBytes(r *grail.Row) int64 {
 	c := &r.Commit
-	return 640 + 4*int64(len(c.Tokens)) + 8*int64(c.Commitments.Len()) + 8*int64(len(c.Rollout.TokenLogprobs)) +
+	return 640 + 4*int64(len(c.Tokens)) + c.Commitments.MemoryBytes() + 8*int64(len(c.Rollout.TokenLogprobs)) +
 		int64(len(r.BlockHash)+len(r.Randomness)+len(r.Challenge)+len(r.Hotkey)+len(r.Signature)) +
-		int64(len(c.Signature)+len(c.ProofVersion)+len(c.Model.Name)+len(c.Beacon.Randomness))
+		int64(len(c.Signature)+len(c.ProofVersion)+len(c.Model.Name)) + c.Beacon.MemoryBytes()
 }
 
 // budget counts the buffers of one scan against a limit, and the JSON text that it may still parse.

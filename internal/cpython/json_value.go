@@ -76,6 +76,29 @@ func ArrayValue(elements []Value) Value { return Value{kind: Array, ref: element
 // ObjectValue makes a dict. Keys must differ; the order of members is the insertion order.
 func ObjectValue(members []Member) Value { return Value{kind: Object, ref: members} }
 
+// MemoryBytes estimates what v holds in memory, in bytes: several times what its text takes where it has many small values.
+func (v Value) MemoryBytes() int64 {
+	const value, text = 32, 16 // a Value, and the header of a string
+	n := int64(value)
+	switch v.kind {
+	case String:
+		n += text + int64(len(v.text()))
+	case Int:
+		if big, ok := v.ref.(*big.Int); ok {
+			n += int64(len(big.Bits())) * 8
+		}
+	case Array:
+		for _, e := range v.Elements() {
+			n += e.MemoryBytes()
+		}
+	case Object:
+		for _, m := range v.Members() {
+			n += text + int64(len(m.Key)) + m.Value.MemoryBytes()
+		}
+	}
+	return n
+}
+
 // Kind returns the type of v.
 func (v Value) Kind() Kind { return v.kind }
 
