@@ -67,11 +67,11 @@ func newTiny(rng *rand.Rand, c Config, dtype safetensors.DType) *tiny {
 		linear(p+"output.dense", d, f)
 		norm(p + "output.LayerNorm")
 	}
-	add("pooler.dense.weight", 0, 1, d, d)
+	linear("pooler.dense", d, d)
 	mode := map[Pooling]string{Mean: `"pooling_mode_mean_tokens":true,"pooling_mode_cls_token":false`, CLS: `"pooling_mode_mean_tokens":false,"pooling_mode_cls_token":true`}
-	modules := `{"idx":0,"path":"","type":"sentence_transformers.models.Transformer"},{"idx":1,"path":"1_Pooling","type":"sentence_transformers.models.Pooling"}`
+	modules := `{"idx":0,"name":"0","path":"","type":"sentence_transformers.models.Transformer"},{"idx":1,"name":"1","path":"1_Pooling","type":"sentence_transformers.models.Pooling"}`
 	if c.Normalize {
-		modules += `,{"idx":2,"path":"2_Normalize","type":"sentence_transformers.models.Normalize"}`
+		modules += `,{"idx":2,"name":"2","path":"2_Normalize","type":"sentence_transformers.models.Normalize"}`
 	}
 	m.files = map[string]string{
 		"config.json": fmt.Sprintf(`{"architectures":["BertModel"],"model_type":"bert","hidden_act":"gelu","hidden_dropout_prob":0.1,"position_embedding_type":"absolute",
