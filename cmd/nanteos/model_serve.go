@@ -16,13 +16,14 @@ import (
 
 	"github.com/nanteos/nanteos/internal/serve"
 	"github.com/nanteos/nanteos/model"
+	"github.com/nanteos/nanteos/model/bert"
 	"github.com/nanteos/nanteos/model/gguf"
 	"github.com/nanteos/nanteos/model/tokenizer"
 )
 
 const modelServeLong = `serve lets programs use a model over HTTP. It speaks OpenAI's form (/v1/models, /v1/chat/completions, /v1/completions,
 streaming too) with vLLM's further fields, and SGLang's /generate, so a miner of the Python implementation can generate
-here. /health and /metrics are there for machines.
+here. A sentence encoder of the BERT family is served as /v1/embeddings. /health and /metrics are there for machines.
 
 Requests are decoded together and join and leave between any two tokens. The same seed gives the same tokens, however
 many others there are. When more come than fit, the answer is 503 with Retry-After.
@@ -86,7 +87,11 @@ func (f *serveFlags) run(cmd *cobra.Command, t terminal, place string) error {
 		return err
 	}
 	defer s.Close()
-	text := fmt.Sprintf("serving %s on http://%s/v1 (up to %d tokens a completion with its prompt)\n", escape(cfg.Name), l.Addr(), s.Context())
+	what := fmt.Sprintf("up to %d tokens a completion with its prompt", s.Context())
+	if cfg.Embedder != nil {
+		what = "embeddings"
+	}
+	text := fmt.Sprintf("serving %s on http://%s/v1 (%s)\n", escape(cfg.Name), l.Addr(), what)
 	if _, err := io.WriteString(t.out, text); err != nil {
 		return fmt.Errorf("couldn't write: %w", err)
 	}
@@ -133,6 +138,14 @@ func openServed(place string, cfg *serve.Config) (done func(), err error) {
 		return nil, err
 	}
 	defer remove()
+	if _, err := bert.ReadConfig(path); err == nil {
+		e, err := bert.Load(path)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Embedder = e
+		return func() { _ = e.Close() }, nil
+	}
 	m, err := model.Load(path)
 	if err != nil {
 		return nil, err

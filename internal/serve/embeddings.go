@@ -74,6 +74,11 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request) {
 			data[i]["embedding"] = base64.StdEncoding.EncodeToString(raw)
 		}
 	}
-	// The number of tokens is the embedder's own affair.
-	s.writeJSON(w, object{"object": "list", "model": s.cfg.Name, "data": data, "usage": object{"prompt_tokens": 0, "total_tokens": 0}})
+	used := 0
+	if c, ok := s.cfg.Embedder.(interface{ Tokens(text string) []int32 }); ok {
+		for _, t := range texts {
+			used += len(c.Tokens(t))
+		}
+	}
+	s.writeJSON(w, object{"object": "list", "model": s.cfg.Name, "data": data, "usage": object{"prompt_tokens": used, "total_tokens": used}})
 }

@@ -31,6 +31,8 @@ func (lengths) Embed(ctx context.Context, texts []string) ([][]float32, error) {
 	return out, nil
 }
 
+func (lengths) Tokens(text string) []int32 { return make([]int32, len(text)) }
+
 func TestEmbeddings(t *testing.T) {
 	s, err := New(Config{Name: "mini", Embedder: lengths{}, Timeout: 50 * time.Millisecond})
 	if err != nil {
@@ -53,7 +55,7 @@ func TestEmbeddings(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &got); err != nil {
 		t.Fatalf("%v in %s", err, text)
 	}
-	if got.Object != "list" || len(got.Data) != 2 || got.Data[1].Index != 1 || string(got.Data[1].Embedding) != "[3,0.33333334]" {
+	if got.Object != "list" || len(got.Data) != 2 || got.Data[1].Index != 1 || string(got.Data[1].Embedding) != "[3,0.33333334]" || got.Usage["prompt_tokens"] != 4 {
 		t.Errorf("got %s", text)
 	}
 	_, _, text = post(t, url, `{"input":"abcd","encoding_format":"base64"}`)

@@ -256,6 +256,32 @@ func TestSlowReader(t *testing.T) {
 	}
 }
 
+// TestSlowSender lets a client send half a body, and another take longer than that to be served, twice on one connection.
+func TestSlowSender(t *testing.T) {
+	s, web := start(t, func(c *Config) { c.Read, c.Write = 60*time.Millisecond, 60*time.Millisecond })
+	c, err := net.Dial("tcp", web.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprintf(c, "POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+	answer, err := io.ReadAll(c)
+	if err != nil || !strings.Contains(string(answer), " 408 ") {
+		t.Errorf("half a body: %v, %s", err, answer)
+	}
+	for range 2 {
+		begun := time.Now()
+		ask(t, web.URL+"/v1/completions", `{"prompt":"x","max_tokens":1000,"ignore_eos":true,"n":16}`)
+		if took := time.Since(begun); took < s.cfg.Read {
+			t.Skipf("served in %v, too fast to tell", took)
+		}
+		time.Sleep(2 * s.cfg.Write)
+		if status, _, text := post(t, web.URL+"/v1/completions", `{}`); status != 400 {
+			t.Errorf("after a pause: %d %s", status, text)
+		}
+	}
+}
+
 // TestRun ends a server with requests in progress: within five seconds, and each gets an answer.
 func TestRun(t *testing.T) {
 	for _, c := range []struct {

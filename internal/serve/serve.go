@@ -50,7 +50,7 @@ import (
 	"github.com/nanteos/nanteos/model/tokenizer"
 )
 
-// Embedder makes embeddings: one vector for each text.
+// Embedder makes embeddings: one vector for each text. With a method Tokens(text string) []int32 it tells how many tokens it read.
 type Embedder interface {
 	Embed(ctx context.Context, texts []string) ([][]float32, error)
 }
@@ -70,6 +70,7 @@ type Config struct {
 	Body         int64         // bytes of a request; default 4 MiB
 	QueueTimeout time.Duration // until the first token, after which the answer is 503; default 1 minute
 	Timeout      time.Duration // of a whole request; default 10 minutes
+	Read         time.Duration // that a client may take to send its body; default 30 seconds
 	Write        time.Duration // that a client may take to read a piece; default 30 seconds
 	Grace        time.Duration // for requests in progress when the server ends; default 3 seconds
 
@@ -92,7 +93,7 @@ func (c Config) withDefaults() Config {
 	for _, d := range []struct {
 		d    *time.Duration
 		when time.Duration
-	}{{&c.QueueTimeout, time.Minute}, {&c.Timeout, 10 * time.Minute}, {&c.Write, 30 * time.Second}, {&c.Grace, 3 * time.Second}} {
+	}{{&c.QueueTimeout, time.Minute}, {&c.Timeout, 10 * time.Minute}, {&c.Read, 30 * time.Second}, {&c.Write, 30 * time.Second}, {&c.Grace, 3 * time.Second}} {
 		if *d.d == 0 {
 			*d.d = d.when
 		}
@@ -203,8 +204,8 @@ func (s *Server) drain() {
 // closed afterwards.
 func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	defer s.Close()
-	h := &http.Server{
-		Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+	h := &http.Server{ // no ReadTimeout: it would end the context of requests that take longer
+		Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelWarn),
 	}
 	failed := make(chan error, 1)
