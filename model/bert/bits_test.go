@@ -57,13 +57,13 @@ func TestBits(t *testing.T) {
 		cfg    Config
 		digest uint64
 	}{
-		{"like MiniLM", shape(96, 2, 3, 160, 150), 0x9ea2def574ece025},
-		{"odd", shape(60, 2, 5, 70, 90), 0x6bcf79a9d2f8c608},
+		{"like MiniLM", shape(96, 2, 3, 160, 110), 0x2b4924b66400c4a8},
+		{"odd", shape(60, 2, 5, 70, 90), 0xc16940158c82ce9},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(5, 5))
 			dir := newTiny(rng, c.cfg, safetensors.F32).write(t, nil)
-			texts := append(randomTexts(rng, 20, c.cfg.Positions), "")
+			texts := append(randomTexts(rng, 14, c.cfg.Positions), "")
 			one := load(t, dir, Options{Threads: 1})
 			if err := kernel.SetISA(kernel.Generic); err != nil {
 				t.Fatal(err)
@@ -76,7 +76,11 @@ func TestBits(t *testing.T) {
 				if err := kernel.SetISA(isa); err != nil {
 					t.Fatal(err)
 				}
-				for _, o := range []Options{{Threads: 1, BatchTokens: 1}, {Threads: 2}, {Threads: 3, BatchTokens: 200}, {Threads: 5, BatchTokens: 1 << 20}} {
+				options := []Options{{Threads: 1, BatchTokens: 1}, {Threads: 3, BatchTokens: 200}, {Threads: 2}, {Threads: 5, BatchTokens: 1 << 20}}
+				if isa == kernel.Generic {
+					options = options[:2]
+				}
+				for _, o := range options {
 					e := load(t, dir, o)
 					order := rng.Perm(len(texts))
 					mixed := make([]string, len(texts))
@@ -219,12 +223,13 @@ func BenchmarkEmbed(b *testing.B) {
 }
 
 func BenchmarkGELU(b *testing.B) {
-	x := make([]float32, 1536)
+	x, y := make([]float32, 1536), make([]float32, 1536)
+	for i := range x {
+		x[i] = float32(i%97)/20 - 2.4
+	}
 	for range b.N {
-		for i := range x {
-			x[i] = float32(i%97)/20 - 2.4
-		}
-		gelu(x)
+		copy(y, x)
+		gelu(y)
 	}
 	b.SetBytes(int64(4 * len(x)))
 }
