@@ -1,11 +1,15 @@
 package devnet
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/nanteos/nanteos/internal/node"
+)
 
 // Errors among which a caller decides.
 var (
 	// ErrInUse: another process runs the network in this folder.
-	ErrInUse = errors.New("data folder is in use")
+	ErrInUse = node.ErrInUse
 	// ErrOtherNetwork: the folder holds a network with other settings than were asked for.
 	ErrOtherNetwork = errors.New("data folder holds another network")
 	// ErrFolder: the folder holds something else, or a network that can't be read.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/nanteos/nanteos/grail"
+	"github.com/nanteos/nanteos/internal/node"
 )
 
 // formatVersion is that of data folders.
@@ -73,7 +74,10 @@ func openFolder(cfg Config, now time.Time) (_ *folder, err error) {
 	if err := os.MkdirAll(f.root, 0o700); err != nil {
 		return nil, WithHint(fmt.Errorf("couldn't make data folder: %w", err), "name a folder that you may write to")
 	}
-	if f.lock, err = lockFile(filepath.Join(f.root, "lock")); err != nil {
+	if f.lock, err = node.Lock(filepath.Join(f.root, "lock")); err != nil {
+		if errors.Is(err, ErrInUse) {
+			err = WithHint(fmt.Errorf("%w by another devnet", err), "stop that one, or name another folder for --data")
+		}
 		return nil, err
 	}
 	text, err := os.ReadFile(f.settingsFile())

@@ -17,6 +17,7 @@ import (
 const (
 	ledgerName = "validator.json"
 	reportsDir = "reports"
+	lockName   = "lock"
 	// maxLedgerBytes and maxReportBytes bound what is read back.
 	maxLedgerBytes = 256 << 20
 	maxReportBytes = 256 << 20

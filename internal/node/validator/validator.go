@@ -82,7 +82,7 @@ type Validator struct {
 // errKilled ends a driver whose probe wants it dead.
 var errKilled = errors.New("killed")
 
-// New opens the data folder. The error wraps ErrLedger where its ledger can't be used.
+// New looks into the data folder. The error wraps ErrLedger where its ledger can't be used.
 func New(cfg Config) (*Validator, error) {
 	cfg.Plan.Hotkey, cfg.Plan.Publish = cfg.Signer.Hotkey(), cfg.Own != nil
 	cfg.Probes, cfg.Judges, cfg.Reports = orInt(cfg.Probes, 8), orInt(cfg.Judges, 4), orInt(cfg.Reports, 24)
@@ -97,27 +97,56 @@ func New(cfg Config) (*Validator, error) {
 	if err != nil {
 		return nil, err
 	}
-	digest := cfg.Rules.Digest()
+	v := &Validator{cfg: cfg, store: st, peers: node.NewPeers(cfg.Chain, cfg.OpenBucket), events: make(chan Event, 16)}
+	if err := v.read(); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// read reads the ledger of the data folder.
+func (v *Validator) read() error {
+	digest := v.cfg.Rules.Digest()
 	rules := hex.EncodeToString(digest[:])
-	l, ok, err := st.ledger()
+	l, ok, err := v.store.ledger()
+	if err != nil {
+		return err
+	}
+	if !ok {
+		l = NewLedger(v.cfg.Plan.Hotkey, rules)
+	} else if err := l.Validate(v.cfg.Plan.Hotkey, rules); err != nil {
+		return fmt.Errorf("couldn't continue in %s: %w", v.cfg.Dir, err)
+	}
+	v.first = l
+	return nil
+}
+
+// take makes the data folder this validator's: two on one folder would overwrite each other's histories. What another one wrote since New
+// counts.
+func (v *Validator) take() (*os.File, error) {
+	lock, err := node.Lock(filepath.Join(v.cfg.Dir, lockName))
 	if err != nil {
 		return nil, err
 	}
-	if !ok {
-		l = NewLedger(cfg.Plan.Hotkey, rules)
-	} else if err := l.Validate(cfg.Plan.Hotkey, rules); err != nil {
-		return nil, fmt.Errorf("couldn't continue in %s: %w", cfg.Dir, err)
+	if err = v.read(); err == nil {
+		if err = os.RemoveAll(filepath.Join(v.cfg.Dir, scratchDir)); err == nil {
+			return lock, nil
+		}
+		err = fmt.Errorf("couldn't clear scratch folder: %w", err)
 	}
-	if err := os.RemoveAll(filepath.Join(cfg.Dir, scratchDir)); err != nil {
-		return nil, fmt.Errorf("couldn't clear scratch folder: %w", err)
-	}
-	return &Validator{cfg: cfg, store: st, peers: node.NewPeers(cfg.Chain, cfg.OpenBucket), first: l, events: make(chan Event, 16)}, nil
+	return nil, errors.Join(err, lock.Close())
 }
 
 func orInt(v, otherwise int) int { return or(v, otherwise) }
 
-// Run validates until ctx ends, and then returns nil. It may be called once.
+// Run validates until ctx ends, and then returns nil. It may be called once. The error wraps node.ErrInUse where another process validates
+// in the same folder.
 func (v *Validator) Run(ctx context.Context) error {
+	lock, err := v.take()
+	if err != nil {
+		return fmt.Errorf("couldn't start validator: %w", err)
+	}
+	defer lock.Close()
 	if v.cfg.Rules.BindBeacon && v.cfg.Beacon != nil {
 		if err := node.CheckBeacon(v.cfg.Rules, v.cfg.Beacon.Info()); err != nil {
 			return fmt.Errorf("couldn't start validator: %w", err)
@@ -133,7 +162,7 @@ func (v *Validator) Run(ctx context.Context) error {
 	go v.follow(life)
 
 	v.emit(status.Event{Kind: status.Start})
-	err := v.loop(ctx, life, end)
+	err = v.loop(ctx, life, end)
 	stopped := status.Event{Kind: status.Stop}
 	if err != nil {
 		stopped.Reason = err.Error()

@@ -18,6 +18,7 @@ import (
 	"github.com/nanteos/nanteos/grail/score"
 	"github.com/nanteos/nanteos/internal/bucket"
 	"github.com/nanteos/nanteos/internal/chain"
+	"github.com/nanteos/nanteos/internal/node"
 	"github.com/nanteos/nanteos/internal/status"
 )
 
@@ -252,9 +253,16 @@ func TestStop(t *testing.T) {
 		if n := len(w.log.of(status.Start)) + len(w.log.of(status.Stop)); n != 2 {
 			t.Errorf("%d events of start and stop", n)
 		}
+		// One validator at a time.
+		lock, err := node.Lock(filepath.Join(w.dir, lockName))
+		w.check(err)
+		if err := w.validator(w.dir).Run(t.Context()); !errors.Is(err, node.ErrInUse) {
+			t.Errorf("beside another validator: %v", err)
+		}
+		w.check(lock.Close())
 		// Under other rules the folder is refused.
 		w.rules.ScoreExponent++
-		_, err := New(Config{Rules: w.rules, Dir: w.dir, Chain: w.chain, Signer: chain.KeySigner(w.keys[judge]), OpenBucket: w.open})
+		_, err = New(Config{Rules: w.rules, Dir: w.dir, Chain: w.chain, Signer: chain.KeySigner(w.keys[judge]), OpenBucket: w.open})
 		if !errors.Is(err, ErrLedger) {
 			t.Errorf("other rules: %v", err)
 		}
