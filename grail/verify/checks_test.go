@@ -594,3 +594,26 @@ func TestPythonSort(t *testing.T) {
 		t.Error("a list without NaN is not sorted")
 	}
 }
+
+// One infinite reward must not make any advantages good where NaN is refused; the reference lets them pass.
+func TestInfiniteRewardsHideNoAdvantages(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		reward float64
+	}{{"infinite", math.Inf(1)}, {"minus infinite", math.Inf(-1)}, {"sum overflows", math.MaxFloat64}} {
+		rewards, advantages := make([]float64, 16), make([]float64, 16)
+		rewards[3], rewards[4] = c.reward, c.reward
+		advantages[0], advantages[1] = 1000, -1000
+		if v := CheckGroup(grail.Reference(), 0, rewards, advantages); !v.OK && c.name != "sum overflows" {
+			t.Errorf("%s: the reference refuses: %s", c.name, v.Cause)
+		}
+		if v := CheckGroup(grail.Hardened(), 0, rewards, advantages); v.OK || v.Name != ReasonAdvantageValue {
+			t.Errorf("%s: hardened rules give %q", c.name, v.Name)
+		}
+		advantages[2] = math.Inf(1)
+		advantages[3] = math.Inf(-1)
+		if v := CheckGroup(grail.Hardened(), 0, rewards, advantages); v.OK || v.Name != ReasonAdvantageSum {
+			t.Errorf("%s: infinite advantages give %q", c.name, v.Name)
+		}
+	}
+}

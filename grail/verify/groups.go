@@ -39,11 +39,14 @@ func CheckGroup(r grail.Rules, group int64, rewards, advantages []float64) Group
 			}
 		}
 	}
-	if sum := cpython.Sum(advantages); math.Abs(sum) > r.AdvantageSumTolerance {
+	// Where RefuseNaN is set, a figure that no comparison holds for fails: one infinite reward, which the soft check lets pass, would make
+	// every recomputed advantage NaN and any claim good.
+	beyond := func(x, limit float64) bool { return x > limit || r.RefuseNaN && math.IsNaN(x) }
+	if sum := cpython.Sum(advantages); beyond(math.Abs(sum), r.AdvantageSumTolerance) {
 		return no(ReasonAdvantageSum, "advantages add up to %.6g, at most %.6g is allowed", sum, r.AdvantageSumTolerance)
 	}
 	for i, want := range grail.Advantages(rewards) {
-		if diff := math.Abs(advantages[i] - want); diff > r.AdvantageTolerance {
+		if diff := math.Abs(advantages[i] - want); beyond(diff, r.AdvantageTolerance) {
 			return no(ReasonAdvantageValue, "the advantage of row %d is %.6g, its rewards give %.6g", i, advantages[i], want)
 		}
 	}
