@@ -191,7 +191,7 @@ func TestFull(t *testing.T) {
 
 // TestDeadlines lets requests wait and take too long.
 func TestDeadlines(t *testing.T) {
-	s, web := start(t, func(c *Config) { c.Sequences, c.QueueTimeout, c.Timeout = 1, 40*time.Millisecond, 150*time.Millisecond })
+	s, web := start(t, func(c *Config) { c.Sequences, c.QueueTimeout, c.Timeout = 1, 300*time.Millisecond, time.Second })
 	long := `{"prompt":"x","max_tokens":1000,"ignore_eos":true,"n":64`
 	if status, _, text := post(t, web.URL+"/v1/completions", long+`}`); status != 504 || !strings.Contains(text, "timeout") {
 		t.Errorf("a long request: %d %s", status, text)
@@ -256,9 +256,9 @@ func TestSlowReader(t *testing.T) {
 	}
 }
 
-// TestSlowSender lets a client send half a body, and another take longer than that to be served, twice on one connection.
+// TestSlowSender lets a client send half a body, and another ask again after more than the time to read and write.
 func TestSlowSender(t *testing.T) {
-	s, web := start(t, func(c *Config) { c.Read, c.Write = 60*time.Millisecond, 60*time.Millisecond })
+	s, web := start(t, func(c *Config) { c.Read, c.Write = 300*time.Millisecond, 300*time.Millisecond })
 	c, err := net.Dial("tcp", web.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -270,11 +270,7 @@ func TestSlowSender(t *testing.T) {
 		t.Errorf("half a body: %v, %s", err, answer)
 	}
 	for range 2 {
-		begun := time.Now()
-		ask(t, web.URL+"/v1/completions", `{"prompt":"x","max_tokens":1000,"ignore_eos":true,"n":16}`)
-		if took := time.Since(begun); took < s.cfg.Read {
-			t.Skipf("served in %v, too fast to tell", took)
-		}
+		ask(t, web.URL+"/v1/completions", `{"prompt":"x","max_tokens":1000,"ignore_eos":true,"n":4}`)
 		time.Sleep(2 * s.cfg.Write)
 		if status, _, text := post(t, web.URL+"/v1/completions", `{}`); status != 400 {
 			t.Errorf("after a pause: %d %s", status, text)
@@ -289,10 +285,10 @@ func TestRun(t *testing.T) {
 		tokens int
 		n      int
 		want   int
-	}{{"short requests finish", 200, 1, 200}, {"long requests are ended", 1000, 80, 503}} {
+	}{{"short requests finish", 100, 1, 200}, {"long requests are ended", 1000, 80, 503}} {
 		t.Run(c.name, func(t *testing.T) {
 			m, tokens := loaded()
-			s, err := New(Config{Name: "base", Model: m, Tokenizer: tokens, Sequences: 2, Queue: 100, Grace: 300 * time.Millisecond})
+			s, err := New(Config{Name: "base", Model: m, Tokenizer: tokens, Sequences: 2, Queue: 100, Grace: time.Second})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -44,7 +44,6 @@ func (s *Server) routes() http.Handler {
 func (s *Server) measured(pattern string, h http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
-		// Also ends what an earlier request has set on the connection.
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.cfg.Timeout + s.cfg.Write)) // not every writer has deadlines
 		defer func() {
 			if p := recover(); p != nil {
@@ -126,15 +125,13 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, *problem)
 	if n := s.open.Load(); n > int64(2*(s.cfg.Queue+s.cfg.Sequences)+16) { // bodies are memory too
 		return nil, busy(time.Second)
 	}
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(s.cfg.Read)) // not every reader has deadlines
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.cfg.Read)) // for the body only; not every reader has deadlines
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.cfg.Body))
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		p := invalid("", "the body took longer than %v", s.cfg.Read)
 		p.status = http.StatusRequestTimeout
 		return nil, p
 	}
-	_ = control.SetReadDeadline(time.Time{})
 	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
 		p := invalid("", "the body is larger than %d bytes", large.Limit)
 		p.status = http.StatusRequestEntityTooLarge

@@ -204,7 +204,7 @@ func (s *Server) drain() {
 // closed afterwards.
 func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	defer s.Close()
-	h := &http.Server{ // no ReadTimeout: it would end the context of requests that take longer
+	h := &http.Server{ // bodies and answers have deadlines of their own
 		Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelWarn),
 	}
