@@ -91,10 +91,10 @@ func (r Rules) CheckRowBinding(row *Row, miner string) error {
 		return nil
 	}
 	if row.Hotkey != miner {
-		return fmt.Errorf("%w: hotkey %q is not the miner's %q", ErrRowBinding, row.Hotkey, miner)
+		return fmt.Errorf("%w: hotkey %.60q is not the miner's %q", ErrRowBinding, row.Hotkey, miner)
 	}
 	if want := Challenge(row.BlockHash, row.Nonce); row.Challenge != want {
-		return fmt.Errorf("%w: challenge %q is not %q", ErrRowBinding, row.Challenge, want)
+		return fmt.Errorf("%w: challenge %.100q is not %.100q", ErrRowBinding, row.Challenge, want)
 	}
 	if row.RolloutIndex < 0 || int(row.RolloutIndex) >= r.GroupSize {
 		return fmt.Errorf("%w: rollout_index %d is outside a group of %d", ErrRowBinding, row.RolloutIndex, r.GroupSize)
@@ -129,7 +129,7 @@ func (r Rules) commitSignature(c *Commit, address string) (signed, error) {
 		return signed{}, fmt.Errorf("couldn't verify commit: %w: %w", ErrSignature, err)
 	}
 	if !r.Accepts(c.ProofVersion) {
-		return fail(fmt.Errorf("proof version %q is not among %q", c.ProofVersion, r.AcceptedVersions))
+		return fail(fmt.Errorf("proof version %.20q is not among %q", c.ProofVersion, r.AcceptedVersions))
 	}
 	sig, err := ParseSignature(c.Signature)
 	if err != nil {

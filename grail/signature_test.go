@@ -261,6 +261,29 @@ func TestRowBinding(t *testing.T) {
 	}
 }
 
+// A miner's texts may have megabytes. Errors, which go to reports and logs, show their beginning.
+func TestRowErrorsStayShort(t *testing.T) {
+	key := sr25519.NewKeypair([32]byte{1})
+	rules, long := Hardened(), strings.Repeat("\x01", 1<<20)
+	for name, change := range map[string]func(*Row){
+		"hotkey":        func(r *Row) { r.Hotkey = long },
+		"challenge":     func(r *Row) { r.Challenge = long },
+		"block hash":    func(r *Row) { r.BlockHash = long },
+		"signature":     func(r *Row) { r.Signature = long },
+		"proof version": func(r *Row) { r.Commit.ProofVersion = long },
+		"commit":        func(r *Row) { r.Commit.Signature = long },
+		"beacon":        func(r *Row) { r.Commit.Beacon.Randomness = long },
+	} {
+		row := testRow(t, key, 2, 15)
+		miner := row.Hotkey
+		change(&row)
+		err := errors.Join(VerifyRow(&row), rules.CheckRowBinding(&row, miner), rules.VerifyCommit(&row.Commit, miner), rules.CheckSchema(&row))
+		if err == nil || len(err.Error()) > 2000 {
+			t.Errorf("%s: %.300q…", name, fmt.Sprint(err))
+		}
+	}
+}
+
 func TestSignatureBatch(t *testing.T) {
 	key := sr25519.NewKeypair([32]byte{1})
 	rules := Reference()
