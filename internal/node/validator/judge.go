@@ -1,6 +1,7 @@
 package validator
 
 import (
+	"compress/flate"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -62,10 +63,10 @@ func (v *Validator) miner(ctx context.Context, e Judge, hotkey string) (j Judgem
 				continue
 			}
 			if err != nil {
-				// The reference takes a file that it can't unpack for one that isn't there.
-				j.Outcome, j.Reason = NoFile, err.Error()
-				if ctx.Err() != nil {
-					j.Outcome = Unjudged
+				j.Outcome, j.Reason = Unjudged, err.Error()
+				if ctx.Err() == nil && badArchive(err) {
+					// The reference takes a file that it can't unpack for one that isn't there.
+					j.Outcome = NoFile
 				}
 				return j
 			}
@@ -124,6 +125,19 @@ type unpacked struct {
 func (u *unpacked) Close() error {
 	err := u.File.Close()
 	return errors.Join(err, os.Remove(u.Name()))
+}
+
+// badArchive tells the faults of a compressed file from those of the store and of the own disk, which say nothing about the miner.
+func badArchive(err error) bool {
+	var corrupt flate.CorruptInputError
+	switch {
+	case errors.Is(err, bucket.ErrContent):
+		return false // it broke off on the way
+	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt), errors.Is(err, io.EOF),
+		errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, bucket.ErrTooLarge), errors.Is(err, bucket.ErrNotFound):
+		return true
+	}
+	return false
 }
 
 // unpack brings a compressed file here, no larger than a plain one may be. Only networks with PreferGzip have those.

@@ -1,10 +1,15 @@
 package validator
 
 import (
+	"bytes"
+	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -13,6 +18,7 @@ import (
 	"github.com/nanteos/nanteos/grail"
 	"github.com/nanteos/nanteos/grail/score"
 	"github.com/nanteos/nanteos/grail/verify"
+	"github.com/nanteos/nanteos/internal/bucket"
 	"github.com/nanteos/nanteos/internal/chain"
 	"github.com/nanteos/nanteos/internal/node"
 	"github.com/nanteos/nanteos/internal/status"
@@ -423,6 +429,53 @@ func TestLedgerOnDisk(t *testing.T) {
 		}
 		if _, err := ReadLedger(dir); !errors.Is(err, ErrLedger) {
 			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+func TestBadArchive(t *testing.T) {
+	unpacked := func(b []byte) error {
+		z, err := gzip.NewReader(bytes.NewReader(b))
+		if err == nil {
+			_, err = io.Copy(io.Discard, z)
+		}
+		return err
+	}
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write(bytes.Repeat([]byte("nanteos"), 100))
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	good := b.Bytes()
+	edited := func(at int) []byte {
+		e := bytes.Clone(good)
+		e[at] ^= 0xff
+		return e
+	}
+	for name, c := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"no archive":      {unpacked([]byte("PAR1, and nothing compressed")), true},
+		"empty":           {unpacked(nil), true},
+		"cut":             {unpacked(good[:len(good)-9]), true},
+		"wrong sum":       {unpacked(edited(len(good) - 6)), true},
+		"corrupt":         {unpacked(edited(11)), true},
+		"too large":       {bucket.ErrTooLarge, true},
+		"gone":            {bucket.ErrNotFound, true},
+		"broken off":      {errors.Join(bucket.ErrContent, io.ErrUnexpectedEOF), false},
+		"store away":      {errors.New("connection refused"), false},
+		"disk full":       {&os.PathError{Op: "write", Path: "file", Err: errors.New("no space left")}, false},
+		"time is over":    {context.DeadlineExceeded, false},
+		"access denied":   {bucket.ErrAccessDenied, false},
+		"nothing is here": {nil, false},
+	} {
+		if c.err == nil && c.want {
+			t.Errorf("%s: no error", name)
+		}
+		if badArchive(c.err) != c.want {
+			t.Errorf("%s: %v counts as the miner's: %v", name, c.err, !c.want)
 		}
 	}
 }
