@@ -66,6 +66,8 @@ type machine struct {
 	s     State
 	now   time.Time
 	out   []Effect
+	// cancelled says that the effect which has just been answered had been cancelled.
+	cancelled bool
 }
 
 func (m *machine) do(e Effect) { m.out = append(m.out, e) }
@@ -83,7 +85,7 @@ func (m *machine) take(id uint64, op Op) (time.Duration, bool) {
 	if p == nil || p.ID != id || p.Op != op {
 		return 0, false
 	}
-	m.s.Pending = nil
+	m.s.Pending, m.cancelled = nil, p.Cancelled
 	return m.now.Sub(p.Since), true
 }
 
@@ -220,6 +222,9 @@ func (m *machine) wait(w *Work) bool {
 // failed notes a failure and sets the pause before the next try: doubling from half a second to eight, never more than a quarter of
 // the time left.
 func (m *machine) failed(w *Work, f *Failure) {
+	if m.cancelled {
+		return // the window's end or a stop came first, which is the reason to tell
+	}
 	w.Failures++
 	w.Reason, w.Hint = f.Reason, f.Hint
 	pause := min(500*time.Millisecond<<min(w.Failures-1, 4), 8*time.Second)

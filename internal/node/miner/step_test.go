@@ -230,6 +230,21 @@ func TestWindowFromBeginningToEnd(t *testing.T) {
 	}
 }
 
+// TestCancelledEffect: an effect that the window's end has cancelled fails with whatever its driver makes of that; the end is the reason to tell.
+func TestCancelledEffect(t *testing.T) {
+	c := generating(t, Plan{MaxGroups: 1})
+	only[Find](t, c.grouped(3*time.Second, nil, ""))
+	only[Package](t, c.found(-30, nil))
+	only[Cancel](t, c.block(20))
+	c.wrote(&Failure{Kind: Passing, Reason: "context canceled"})
+	if f := c.s.Finished; f == nil || f.Phase != Skipped || !strings.Contains(f.Reason, "the window ended") {
+		t.Errorf("finished is %+v", f)
+	}
+	if e := c.events(status.Fault); len(e) != 0 {
+		t.Errorf("told of faults: %+v", e)
+	}
+}
+
 func TestCheckpointUnknown(t *testing.T) {
 	for _, kind := range []FailureKind{NoCheckpoint, Passing} { // quirks 16 and 23
 		c := newScript(t, Plan{})
