@@ -122,7 +122,7 @@ func tryCommand(dir, line string) error {
 	return nil
 }
 
-// understands says whether the program knows the command and its flags. long is true for those that run for minutes.
+// understands says whether the program knows the command and its flags. long is true for those that run for minutes or need a network.
 func understands(args []string) (long bool, err error) {
 	cmd, rest, err := newRoot(terminal{}).Find(args)
 	if err != nil {
@@ -134,7 +134,7 @@ func understands(args []string) (long bool, err error) {
 	if err := cmd.ValidateArgs(cmd.Flags().Args()); err != nil {
 		return false, err
 	}
-	return slices.Contains([]string{"devnet", "train-base"}, cmd.Name()), nil
+	return slices.Contains([]string{"devnet", "train-base", "pull", "serve"}, cmd.Name()), nil
 }
 
 // goPackages wants the packages that a go command names to exist.
