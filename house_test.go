@@ -22,6 +22,7 @@ var rooms = []struct {
 	inside bool
 }{
 	{0, "cmd", true},
+	{0, "bench", true},
 	{1, "internal/devnet", true},
 	{2, "internal/node", true},
 	{3, "internal/checkpoint", false},
