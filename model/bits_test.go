@@ -11,10 +11,36 @@ import (
 	"github.com/nanteos/nanteos/model/kernel"
 )
 
-// randomModel makes a tiny model of a random shape.
+// randomModel makes a tiny model of a random shape and rotary scaling.
 func randomModel(t testing.TB, rng *rand.Rand, threads int) *Model {
 	t.Helper()
-	return randomModelOf(t, rng, randomConfig(rng), threads)
+	c := randomConfig(rng)
+	c.RopeScaling = randomScaling(rng)
+	return randomModelOf(t, rng, c, threads)
+}
+
+// randomScaling is yarn as often as all else, with original contexts that the tests' sequences stay within, cross and leave far behind.
+func randomScaling(rng *rand.Rand) RopeScaling {
+	pick := func(x ...float64) float64 { return x[rng.IntN(len(x))] }
+	context := int(pick(4, 16, 64, 256))
+	switch rng.IntN(6) {
+	case 0:
+		return RopeScaling{}
+	case 1:
+		return RopeScaling{Type: "linear", Factor: pick(1, 2.5, 8)}
+	case 2:
+		return RopeScaling{Type: "llama3", Factor: pick(1, 8, 32), LowFreqFactor: 1, HighFreqFactor: pick(2, 4), OriginalContexts: context}
+	}
+	s := RopeScaling{Type: "yarn", Factor: pick(1, 2, 4, 7.5), OriginalContexts: context, NoTruncate: rng.IntN(2) == 0}
+	switch rng.IntN(4) {
+	case 0:
+		s.AttentionFactor = pick(0.8, 1, 1.3)
+	case 1:
+		s.MScale, s.MScaleAllDim = pick(0.7, 1), pick(0.4, 1)
+	case 2:
+		s.BetaFast, s.BetaSlow = pick(8, 16), pick(0.5, 2)
+	}
+	return s
 }
 
 func randomConfig(rng *rand.Rand) Config {
@@ -149,14 +175,16 @@ func sameStates(a, b []states) error {
 // threads and on every instruction set give the same bits.
 func TestSameBits(t *testing.T) {
 	defer kernel.SetISA("")
-	cases := 12
+	cases := 36
 	if testing.Short() {
-		cases = 3
+		cases = 6
 	}
+	scalings := map[string]int{}
 	for i := range cases {
 		seed := uint64(i)
 		rng := rand.New(rand.NewPCG(seed, 99))
 		m := randomModel(t, rng, 2)
+		scalings[m.cfg.RopeScaling.Type]++
 		longest := []int{5, 40, 100, 130}[rng.IntN(4)]
 		var seqs [][]int32
 		for range []int{1, 3, 16}[rng.IntN(3)] {
@@ -183,6 +211,10 @@ func TestSameBits(t *testing.T) {
 			check(isa, "stretches, 2 threads", m.pool, func(left int) int { return rng.IntN(min(left, 50) + 1) })
 		}
 		kernel.SetISA("")
+	}
+	t.Logf("%d models, of each rotary scaling: %v", cases, scalings)
+	if scalings["yarn"] == 0 {
+		t.Error("no model has yarn")
 	}
 }
 
