@@ -15,6 +15,9 @@ func (w *workspace) backward(l *lane, theta []float32, packs *packedWeights, pie
 	}
 	for i := len(w.layers) - 1; i >= 0; i-- {
 		s, at, pk := &w.layers[i], &l.lay.layers[i], &packs.layers[i]
+		if w.recompute && i+1 < len(w.layers) { // the last layer's are still there
+			w.layer(i, l, theta, packs, pieces, rows)
+		}
 		// down: x' = x2 + act·Wdᵀ
 		biasGradient(at.downBias.of(l.grad), w.dx, rows, d)
 		w.weightGradient(at.down.of(l.grad), w.dx, d, s.act, f, rows)

@@ -36,7 +36,8 @@ type saved struct {
 // workspace is the memory of one running thread.
 type workspace struct {
 	cfg               *model.Config
-	rows              int // capacity in tokens
+	recompute         bool // layers share all that they save but their inputs
+	rows              int  // capacity in tokens
 	longest           int
 	layers            []saved
 	x, h              []float32 // final residual stream and its norm
@@ -56,8 +57,8 @@ const lanes = kernel.PanelWidth
 
 func roundUp(n int) int { return (n + lanes - 1) &^ (lanes - 1) }
 
-func newWorkspace(c *model.Config) *workspace {
-	return &workspace{cfg: c, layers: make([]saved, c.Layers)}
+func newWorkspace(c *model.Config, recompute bool) *workspace {
+	return &workspace{cfg: c, recompute: recompute, layers: make([]saved, c.Layers)}
 }
 
 // fit makes room for a micro-batch of rows tokens, the longest sequence and the
@@ -70,8 +71,11 @@ func (w *workspace) fit(rows, longest, probs int) {
 		w.attn = newAttention(c.HeadDim, longest)
 	}
 	for i := range w.layers {
-		if len(w.layers[i].p) < probs {
-			w.layers[i].p = make([]float32, probs)
+		switch s := &w.layers[i]; {
+		case w.recompute && i > 0:
+			s.p = w.layers[0].p
+		case len(s.p) < probs:
+			s.p = make([]float32, probs)
 		}
 	}
 	if rows <= w.rows {
@@ -84,6 +88,11 @@ func (w *workspace) fit(rows, longest, probs int) {
 	m := func(n int) []float32 { return make([]float32, rows*n) }
 	for i := range w.layers {
 		s := &w.layers[i]
+		if w.recompute && i > 0 {
+			*s = w.layers[0]
+			s.x = m(d)
+			continue
+		}
 		s.x, s.h1, s.qkv, s.qk, s.att = m(d), m(d), m(q+2*kv), m(q+kv), m(q)
 		s.x2, s.h2, s.gu, s.act = m(d), m(d), m(2*f), m(f)
 		s.inv1, s.inv2, s.invHeads = m(1), m(1), m(c.Heads+c.KVHeads)
@@ -98,8 +107,7 @@ func (w *workspace) fit(rows, longest, probs int) {
 // final hidden states in w.h.
 func (w *workspace) forward(l *lane, theta []float32, packs *packedWeights, pieces []piece, examples []Example, rows int) {
 	c := l.cfg
-	d, q, kv, f := c.HiddenSize, c.QDim(), c.KVDim(), c.IntermediateSize
-	eps := float32(c.NormEps)
+	d, eps := c.HiddenSize, float32(c.NormEps)
 	embed := l.lay.embed.of(theta)
 	x := w.x
 	if c.Layers > 0 {
@@ -112,37 +120,45 @@ func (w *workspace) forward(l *lane, theta []float32, packs *packedWeights, piec
 		}
 	}
 	for i := range w.layers {
-		s, at, pk := &w.layers[i], &l.lay.layers[i], &packs.layers[i]
-		for r := 0; r < rows; r++ {
-			s.inv1[r] = kernel.RMSNorm(s.h1[r*d:(r+1)*d], s.x[r*d:(r+1)*d], at.norm1.of(theta), eps)
-		}
-		kernel.MatMul(s.qkv, q+2*kv, s.h1, d, rows, pk.qkv, false)
-		addBias(s.qkv, at.qkvBias.of(theta), rows, q+2*kv)
-		w.turn(l, s, at, theta, pieces)
-		w.attend(s, pieces)
-		next := w.x
-		if i+1 < len(w.layers) {
-			next = w.layers[i+1].x
-		}
-		kernel.MatMul(s.x2, d, s.att, q, rows, pk.o, false)
-		addBias(s.x2, at.oBias.of(theta), rows, d)
-		addTo(s.x2[:rows*d], s.x)
-		for r := 0; r < rows; r++ {
-			s.inv2[r] = kernel.RMSNorm(s.h2[r*d:(r+1)*d], s.x2[r*d:(r+1)*d], at.norm2.of(theta), eps)
-		}
-		kernel.MatMul(s.gu, 2*f, s.h2, d, rows, pk.gateUp, false)
-		addBias(s.gu, at.gateUpBias.of(theta), rows, 2*f)
-		for r := 0; r < rows; r++ {
-			gu := s.gu[r*2*f : (r+1)*2*f]
-			kernel.SiLUMul(s.act[r*f:(r+1)*f], gu[:f], gu[f:])
-		}
-		kernel.MatMul(next, d, s.act, f, rows, pk.down, false)
-		addBias(next, at.downBias.of(theta), rows, d)
-		addTo(next[:rows*d], s.x2)
+		w.layer(i, l, theta, packs, pieces, rows)
 	}
 	for r := 0; r < rows; r++ {
 		w.inv[r] = kernel.RMSNorm(w.h[r*d:(r+1)*d], w.x[r*d:(r+1)*d], l.lay.norm.of(theta), eps)
 	}
+}
+
+// layer computes layer i from its input and writes the input of the next one, or w.x after the last.
+func (w *workspace) layer(i int, l *lane, theta []float32, packs *packedWeights, pieces []piece, rows int) {
+	c := l.cfg
+	d, q, kv, f := c.HiddenSize, c.QDim(), c.KVDim(), c.IntermediateSize
+	eps := float32(c.NormEps)
+	s, at, pk := &w.layers[i], &l.lay.layers[i], &packs.layers[i]
+	for r := 0; r < rows; r++ {
+		s.inv1[r] = kernel.RMSNorm(s.h1[r*d:(r+1)*d], s.x[r*d:(r+1)*d], at.norm1.of(theta), eps)
+	}
+	kernel.MatMul(s.qkv, q+2*kv, s.h1, d, rows, pk.qkv, false)
+	addBias(s.qkv, at.qkvBias.of(theta), rows, q+2*kv)
+	w.turn(l, s, at, theta, pieces)
+	w.attend(s, pieces)
+	next := w.x
+	if i+1 < len(w.layers) {
+		next = w.layers[i+1].x
+	}
+	kernel.MatMul(s.x2, d, s.att, q, rows, pk.o, false)
+	addBias(s.x2, at.oBias.of(theta), rows, d)
+	addTo(s.x2[:rows*d], s.x)
+	for r := 0; r < rows; r++ {
+		s.inv2[r] = kernel.RMSNorm(s.h2[r*d:(r+1)*d], s.x2[r*d:(r+1)*d], at.norm2.of(theta), eps)
+	}
+	kernel.MatMul(s.gu, 2*f, s.h2, d, rows, pk.gateUp, false)
+	addBias(s.gu, at.gateUpBias.of(theta), rows, 2*f)
+	for r := 0; r < rows; r++ {
+		gu := s.gu[r*2*f : (r+1)*2*f]
+		kernel.SiLUMul(s.act[r*f:(r+1)*f], gu[:f], gu[f:])
+	}
+	kernel.MatMul(next, d, s.act, f, rows, pk.down, false)
+	addBias(next, at.downBias.of(theta), rows, d)
+	addTo(next[:rows*d], s.x2)
 }
 
 // turn fills s.qk with the normalised and rotated queries and keys.

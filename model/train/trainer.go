@@ -11,6 +11,13 @@
 // computes a lane. Changing Options.Lanes or Options.MicroTokens changes the
 // order of sums and so the last bits.
 //
+// # Memory
+//
+// A batch of any size is its micro-batches one after the other: gradients add up
+// in the lanes and a step is made of their sum, so memory depends on MicroTokens
+// and not on the batch. KeepProbs bounds the attention probabilities that are
+// kept, and Recompute keeps only what enters each layer; neither changes a bit.
+//
 // # Losses
 //
 // The loss of a batch is a sum over target tokens. Step uses the weights of
@@ -51,6 +58,7 @@ type Options struct {
 	Epsilon     float64 // 0: 1e-8
 	WeightDecay float64 // on matrices only; 0: none
 	ClipNorm    float64 // 0: 1. Negative: no clipping.
+	Recompute   bool    // keep only the inputs of the layers and compute the rest again on the way back: memory of one layer, a third more work, no effect on results.
 	KeepProbs   int     // 0: 64 MiB. Bytes of attention probabilities kept a layer instead of recomputed; no effect on results.
 }
 
@@ -159,7 +167,7 @@ func newTrainer(cfg model.Config, opt Options) (*Trainer, error) {
 		t.lanes = append(t.lanes, &lane{cfg: &t.cfg, lay: lay, rope: t.rope, grad: f()})
 	}
 	for range min(t.opt.Threads, t.opt.Lanes) {
-		t.spaces = append(t.spaces, newWorkspace(&t.cfg))
+		t.spaces = append(t.spaces, newWorkspace(&t.cfg, t.opt.Recompute))
 	}
 	t.repack = t.packJobs()
 	return t, nil

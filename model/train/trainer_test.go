@@ -3,40 +3,135 @@ package train
 import (
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/nanteos/nanteos/model"
 	"github.com/nanteos/nanteos/model/kernel"
 )
 
-// TestThreads holds a run to the same bits for every number of threads and
-// with attention probabilities kept or recomputed.
+// TestThreads holds runs of every shape to the same bits for every number of threads, and with activations and attention probabilities kept,
+// recomputed, or some kept and some not.
 func TestThreads(t *testing.T) {
-	cfg := shape("Qwen3ForCausalLM", nil)
-	batch := randomBatch(rand.New(rand.NewPCG(3, 4)), cfg.VocabSize, 50, 64, 9, 31, 80, 12, 33)
-	var want []float32
-	for _, opt := range []Options{{Threads: 1}, {Threads: 2}, {Threads: 3}, {Threads: 2, KeepProbs: 1}} {
-		opt.MicroTokens = 70
-		tr, err := New(cfg, 5, opt)
+	names := slices.Sorted(maps.Keys(shapes))
+	if testing.Short() {
+		names = names[:2]
+	}
+	for _, name := range names {
+		cfg := shapes[name]
+		cfg.Layers = 3
+		batch := randomBatch(rand.New(rand.NewPCG(3, 4)), cfg.VocabSize, 50, 64, 9, 31, 80, 12, 33)
+		// Room for one sequence of up to 64 tokens: a longer one is recomputed, and so is the next of a micro-batch.
+		some := 4 * cfg.Heads * (64*64 + 1)
+		var want, grad []float32
+		for _, opt := range []Options{{Threads: 1}, {Threads: 2}, {Threads: 3}, {Threads: 2, KeepProbs: 1}, {KeepProbs: some},
+			{Recompute: true}, {Threads: 1, Recompute: true, KeepProbs: 1}, {Threads: 3, Recompute: true, KeepProbs: some}} {
+			opt.MicroTokens = 70
+			tr, err := New(cfg, 5, opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				if _, err := tr.Step(batch, 1e-3); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if want == nil {
+				want, grad = tr.theta, tr.grad
+				continue
+			}
+			for i := range want {
+				if math.Float32bits(want[i]) != math.Float32bits(tr.theta[i]) || math.Float32bits(grad[i]) != math.Float32bits(tr.grad[i]) {
+					t.Fatalf("%s, %+v: weight %d is %g, with 1 thread %g; gradient %g, %g", name, opt, i, tr.theta[i], want[i], tr.grad[i], grad[i])
+				}
+			}
+		}
+	}
+}
+
+// TestRecomputeMemory holds a trainer that recomputes to the memory of one layer and the inputs of the others.
+func TestRecomputeMemory(t *testing.T) {
+	cfg := shape("LlamaForCausalLM", func(c *model.Config) { c.Layers = 8 })
+	batch := randomBatch(rand.New(rand.NewPCG(3, 4)), cfg.VocabSize, 120, 120)
+	saved := func(recompute bool) int {
+		tr, err := New(cfg, 5, Options{Threads: 1, Recompute: recompute})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 3 {
-			if _, err := tr.Step(batch, 1e-3); err != nil {
+		if _, err := tr.Gradient(batch, nil); err != nil {
+			t.Fatal(err)
+		}
+		distinct, total := map[*float32]bool{}, 0
+		for _, s := range tr.spaces[0].layers {
+			for _, x := range [][]float32{s.x, s.h1, s.qkv, s.qk, s.att, s.x2, s.h2, s.gu, s.act, s.inv1, s.inv2, s.invHeads, s.p} {
+				if !distinct[&x[0]] {
+					distinct[&x[0]] = true
+					total += len(x)
+				}
+			}
+		}
+		return 4 * total
+	}
+	all, few := saved(false), saved(true)
+	t.Logf("8 layers keep %d kB, %d kB where they are recomputed", all>>10, few>>10)
+	if few > all/5 {
+		t.Errorf("layers keep %d bytes, recomputed %d", all, few)
+	}
+}
+
+// TestAccumulation computes a batch at once and in micro-batches down to single sequences. On one lane the gradients of matrices are one chain
+// of sums over all rows however they are cut, so the bits are equal where the head has a matrix of its own. A tied head and embedding add to one
+// matrix by turns, and lanes are summed apart: there only the order of sums is another.
+func TestAccumulation(t *testing.T) {
+	const tolerance = 2e-6 // relative to the length of a weight's gradient
+	for name, cfg := range shapes {
+		batch := randomBatch(rand.New(rand.NewPCG(3, 4)), cfg.VocabSize, 50, 64, 9, 31, 80, 12, 33, 100, 2, 77)
+		var whole *Trainer
+		var loss float64
+		worst := 0.0
+		for _, opt := range []Options{{Lanes: 1, MicroTokens: 1 << 20}, {Lanes: 1, MicroTokens: 1}, {Lanes: 1, MicroTokens: 100},
+			{Lanes: 2, MicroTokens: 100}, {Lanes: 4, MicroTokens: 1}, {Lanes: 3, MicroTokens: 200, Recompute: true}} {
+			tr, err := New(cfg, 5, opt)
+			if err != nil {
 				t.Fatal(err)
 			}
-		}
-		if want == nil {
-			want = tr.theta
-			continue
-		}
-		for i := range want {
-			if math.Float32bits(want[i]) != math.Float32bits(tr.theta[i]) {
-				t.Fatalf("%+v: weight %d is %g, with 1 thread %g", opt, i, tr.theta[i], want[i])
+			met, err := tr.Gradient(batch, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if whole == nil {
+				whole, loss = tr, met.Loss
+				if len(tr.batches) != 1 {
+					t.Fatalf("%s: the whole batch is %d micro-batches", name, len(tr.batches))
+				}
+				continue
+			}
+			if len(tr.batches) < 2 {
+				t.Fatalf("%s, %+v: %d micro-batches", name, opt, len(tr.batches))
+			}
+			if math.Abs(met.Loss-loss) > 1e-12*math.Abs(loss) {
+				t.Errorf("%s, %+v: loss %.17g, at once %.17g", name, opt, met.Loss, loss)
+			}
+			for _, x := range tr.lay.list {
+				got, want := x.at.of(tr.grad), x.at.of(whole.grad)
+				if opt.Lanes == 1 && !cfg.TieEmbeddings {
+					for i := range want {
+						if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
+							t.Fatalf("%s, %+v: the gradient of %s[%d] is %g, at once %g", name, opt, x.spec.Name, i, got[i], want[i])
+						}
+					}
+				}
+				off := offBy(got, want, nil)
+				worst = max(worst, off)
+				if !(off <= tolerance) {
+					t.Errorf("%s, %+v: the gradient of %s differs by %g, want at most %g", name, opt, x.spec.Name, off, tolerance)
+				}
 			}
 		}
+		t.Logf("%s: gradients in micro-batches differ by %.1e at most", name, worst)
 	}
 }
 
