@@ -63,9 +63,21 @@ func BenchmarkInference(b *testing.B) {
 	peers := append(llamaPeers(b, f.gguf), torchPeers(b, f.folder, "float32", "bfloat16")...)
 
 	b.Run("prefill512", func(b *testing.B) {
-		compare(b, prefillTokens, func() float64 { return prefill(b, m) }, peers, func(p *peer) float64 {
-			return p.ask(b, "prefill", prefillTokens).Seconds
+		var ours int32
+		theirs := map[string]int32{}
+		compare(b, prefillTokens, func() (seconds float64) {
+			seconds, ours = prefill(b, m)
+			return seconds
+		}, peers, func(p *peer) float64 {
+			r := p.ask(b, "prefill", prefillTokens)
+			theirs[p.name] = r.Best
+			return r.Seconds
 		})
+		for name, best := range theirs {
+			if best != ours {
+				b.Logf("%s has %d as the most likely next token, we have %d", name, best, ours)
+			}
+		}
 	})
 	for _, n := range []int{1, 8, 16} {
 		b.Run(fmt.Sprintf("decode%d", n), func(b *testing.B) {
@@ -91,15 +103,17 @@ func BenchmarkInference(b *testing.B) {
 }
 
 // prefill processes a prompt up to the choice of the first token.
-func prefill(tb testing.TB, m *model.Model) float64 {
+func prefill(tb testing.TB, m *model.Model) (seconds float64, best int32) {
 	tb.Helper()
 	batch, streams := join(tb, m, 1, prefillTokens, 1)
 	defer batch.Close()
 	begin := time.Now()
 	for streams[0].Made() == 0 {
-		batch.Step()
+		if made := batch.Step(); len(made) > 0 {
+			best = made[0].ID
+		}
 	}
-	return time.Since(begin).Seconds()
+	return time.Since(begin).Seconds(), best
 }
 
 // decode processes the prompts, untimed, and then makes decodeSteps tokens for each of n streams. bytes is the heap at the end.

@@ -32,7 +32,7 @@ const (
 type reply struct {
 	Ready    string
 	Seconds  float64
-	Logits   []float64 // the first ones of the last token
+	Best     int32 // the most likely next token
 	Loss     float64
 	Resident int64 // bytes
 }

@@ -43,7 +43,7 @@ class Torch:
         begin = time.perf_counter()
         out = self.model(ids, use_cache=True, logits_to_keep=1)
         seconds = time.perf_counter() - begin
-        return {"seconds": seconds, "logits": out.logits[0, -1, :8].float().tolist()}
+        return {"seconds": seconds, "best": int(out.logits[0, -1].argmax())}
 
     @torch.inference_mode()
     def decode(self, b, n, steps):
