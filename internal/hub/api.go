@@ -139,7 +139,7 @@ func (c *Client) resolve(ctx context.Context, ref Reference, tell retryTell) (Sn
 		return fail(fmt.Errorf("%w: it gives commit %s", ErrProtocol, commit))
 	}
 	files, err := c.tree(ctx, ref, commit, tell)
-	if errors.Is(err, ErrNotFound) || errors.Is(err, errNotImplemented) {
+	if errors.Is(err, ErrNotFound) || errors.Is(err, errUnknownQuestion) {
 		files, err = unlisted(names), nil // a mirror without the tree: sizes and checksums are asked file by file
 	}
 	if err != nil {

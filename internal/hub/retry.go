@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// errNotImplemented says that the endpoint doesn't know the question.
-var errNotImplemented = errors.New("not implemented")
+// errUnknownQuestion says that the endpoint doesn't know the question.
+var errUnknownQuestion = errors.New("the endpoint does not know the question")
 
 // passing is a failure that another attempt may not meet.
 type passing struct {
@@ -113,7 +113,7 @@ func statusError(resp *http.Response, host string, home bool) error {
 	case code == http.StatusTooManyRequests:
 		return passing{fmt.Errorf("%w: %s", ErrThrottled, text), retryAfter(resp.Header.Get("Retry-After"))}
 	case code == http.StatusNotImplemented:
-		return fmt.Errorf("%w: %w: %s", ErrProtocol, errNotImplemented, text)
+		return fmt.Errorf("%w: %w: %s", ErrProtocol, errUnknownQuestion, text)
 	case code >= 500 || code == http.StatusRequestTimeout || code == http.StatusTooEarly:
 		return passing{fmt.Errorf("%w: %s", ErrOffline, text), retryAfter(resp.Header.Get("Retry-After"))}
 	case code == http.StatusRequestedRangeNotSatisfiable:
