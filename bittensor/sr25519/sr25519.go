@@ -6,6 +6,9 @@
 // Wallets in browsers sign <Bytes>message</Bytes> instead of the message, so that a web page cannot have a transaction signed as text.
 // The reference's verifier therefore tries both; VerifyWrapped does the same.
 //
+// Keys come from 32 random bytes, from mnemonics (12 to 24 words) and from secret URIs such as //Alice, which derive them from one
+// another; see FromMnemonic and FromURI.
+//
 // A Keypair never shows its secret: every way of printing, encoding or logging it gives the public key. Wipe clears it.
 package sr25519
 
@@ -70,6 +73,9 @@ func fromPair(pair *sr25519.KeyPair) Keypair {
 
 // Public returns the public key, which is the account.
 func (k Keypair) Public() [PublicKeySize]byte { return k.public }
+
+// PublicKey is Public under the name that interfaces of signers use, as those for chain transactions and HTTP requests do.
+func (k Keypair) PublicKey() [PublicKeySize]byte { return k.public }
 
 // Sign signs the message as it is, never wrapped.
 func (k Keypair) Sign(message []byte) ([SignatureSize]byte, error) {
