@@ -78,6 +78,15 @@ func randomWeights(rng *rand.Rand, c Config) map[string]Tensor {
 	return weights
 }
 
+// widened gives the values of a tensor in float32.
+func widened(t Tensor) []float32 {
+	x := make([]float32, t.Len())
+	w := Tensor{Shape: []int{len(x)}, F32: t.F32, BF16: t.BF16}
+	weight := tensorWeight(w)
+	weight.widen(x, 0)
+	return x
+}
+
 func randomModelOf(t testing.TB, rng *rand.Rand, c Config, threads int) *Model {
 	t.Helper()
 	m, err := New(c, randomWeights(rng, c), Options{Threads: threads, large: rng.IntN(2) == 0})

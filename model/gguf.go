@@ -282,7 +282,7 @@ func loadGGUF(path string, opt ...Options) (*Model, error) {
 		return nil, err
 	}
 	defer f.Close()
-	m, err := build(cfg, func(name string) (Tensor, error) { return ggufTensor(f, &cfg, name) }, opt...)
+	m, err := build(cfg, func(name string) (weight, error) { return ggufWeight(f, &cfg, name) }, opt...)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't load %s: %w", path, err)
 	}
@@ -316,48 +316,4 @@ func openGGUF(path string) (*gguf.File, Config, error) {
 		return nil, Config{}, fmt.Errorf("couldn't load %s: %w", path, err)
 	}
 	return f, cfg, nil
-}
-
-// ggufTensor reads the weight of a canonical name.
-func ggufTensor(f *gguf.File, c *Config, name string) (Tensor, error) {
-	t, err := f.Tensor(ggufName(name))
-	if err != nil {
-		return Tensor{}, err
-	}
-	out := Tensor{Shape: t.Shape}
-	if x, ok := t.BF16s(); ok {
-		out.BF16 = x
-	} else {
-		out.F32 = t.Float32s()
-	}
-	heads := 0
-	switch {
-	case c.Architecture != "LlamaForCausalLM":
-	case strings.Contains(name, "q_proj."):
-		heads = c.Heads
-	case strings.Contains(name, "k_proj."):
-		heads = c.KVHeads
-	}
-	if heads > 0 && t.Shape[0] == heads*c.HeadDim {
-		out.F32, out.BF16 = unpermute(out.F32, heads, c.HeadDim), unpermute(out.BF16, heads, c.HeadDim)
-	}
-	return out, nil
-}
-
-// unpermute gives rows of queries or keys back their canonical order. Files of Llama keep the two halves of each head interleaved,
-// since ggml's rotation pairs neighbours there: row 2i+j of a head is its row j*half+i.
-func unpermute[T any](x []T, heads, headDim int) []T {
-	if x == nil {
-		return nil
-	}
-	width, half := len(x)/(heads*headDim), headDim/2
-	out := make([]T, len(x))
-	for h := range heads {
-		for i := range half {
-			for j := range 2 {
-				copy(out[(h*headDim+j*half+i)*width:][:width], x[(h*headDim+2*i+j)*width:][:width])
-			}
-		}
-	}
-	return out
 }

@@ -1,9 +1,11 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/nanteos/nanteos/model/kernel"
 	"github.com/nanteos/nanteos/model/safetensors"
@@ -36,7 +38,7 @@ func Load(dir string, opt ...Options) (*Model, error) {
 			return nil, fmt.Errorf("couldn't load the model: %s is a weight that a %s of this configuration doesn't have: %w", name, cfg.Architecture, ErrUnsupported)
 		}
 	}
-	m, err := build(cfg, func(name string) (Tensor, error) { return readTensor(folder, name) }, opt...)
+	m, err := build(cfg, func(name string) (weight, error) { return folderWeight(folder, name) }, opt...)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't load %s: %w", dir, err)
 	}
@@ -45,30 +47,49 @@ func Load(dir string, opt ...Options) (*Model, error) {
 
 // ReadWeights reads all weights of a folder or a .gguf file, widened to f32, for training.
 func ReadWeights(dir string) (Config, map[string]Tensor, error) {
-	cfg, read, closing, err := openWeights(dir)
+	cfg, get, closing, err := openWeights(dir)
 	if err != nil {
 		return cfg, nil, err
 	}
 	defer closing()
+	b := builder{}
 	weights := map[string]Tensor{}
 	for _, spec := range cfg.Tensors() {
-		t, err := read(spec.Name)
+		w, err := get(spec.Name)
+		if err == nil && !slices.Equal(w.shape, spec.Shape) {
+			err = fmt.Errorf("weight %s has shape %v, want shape %v", spec.Name, w.shape, spec.Shape)
+		}
 		if err != nil {
 			return cfg, nil, fmt.Errorf("couldn't read %s: %w", dir, err)
 		}
-		weights[spec.Name] = Tensor{Shape: t.Shape, F32: append([]float32(nil), widened(t)...)}
+		t := Tensor{Shape: w.shape}
+		t.F32 = make([]float32, t.Len())
+		rows, columns := w.size()
+		b.guard(func() {
+			for r := range rows {
+				w.widen(t.F32[r*columns:(r+1)*columns], r)
+			}
+		})
+		if b.err != nil {
+			return cfg, nil, fmt.Errorf("couldn't read %s: %w", dir, b.err)
+		}
+		w.done(0, rows)
+		weights[spec.Name] = t
 	}
 	return cfg, weights, nil
 }
 
-// openWeights opens a folder or a .gguf file; read gives a weight by its canonical name until closing is called.
-func openWeights(path string) (cfg Config, read func(name string) (Tensor, error), closing func() error, err error) {
+// errChanged says that a mapped file has become shorter.
+var errChanged = errors.New("the weights file has changed under its mapping, load it again")
+
+// openWeights opens a folder or a .gguf file; get gives a weight by its canonical name until closing is called.
+func openWeights(path string) (cfg Config, get func(name string) (weight, error), closing func() error, err error) {
 	if IsGGUF(path) {
 		f, cfg, err := openGGUF(path)
 		if err != nil {
 			return cfg, nil, nil, err
 		}
-		return cfg, func(name string) (Tensor, error) { return ggufTensor(f, &cfg, name) }, f.Close, nil
+		return cfg, func(name string) (weight, error) { return ggufWeight(f, &cfg, name) }, f.Close, nil
 	}
 	if cfg, err = ReadConfig(path); err != nil {
 		return cfg, nil, nil, err
@@ -77,24 +98,11 @@ func openWeights(path string) (cfg Config, read func(name string) (Tensor, error
 	if err != nil {
 		return cfg, nil, nil, fmt.Errorf("couldn't read the model's weights: %w", err)
 	}
-	return cfg, func(name string) (Tensor, error) { return readTensor(folder, name) }, folder.Close, nil
+	return cfg, func(name string) (weight, error) { return folderWeight(folder, name) }, folder.Close, nil
 }
 
 // ignorable are tensors of old checkpoints that hold constants.
 func ignorable(name string) bool { return filepath.Ext(name) == ".inv_freq" }
-
-func readTensor(folder *safetensors.Folder, name string) (Tensor, error) {
-	t, err := folder.Tensor(name)
-	if err != nil {
-		return Tensor{}, err
-	}
-	if t.DType == safetensors.BF16 {
-		x, err := t.BF16()
-		return Tensor{Shape: t.Shape, BF16: x}, err
-	}
-	x, err := t.Float32s()
-	return Tensor{Shape: t.Shape, F32: x}, err
-}
 
 // WriteFolder writes config.json and model.safetensors into dir (made if
 // missing), rounding f32 weights to bf16 if the configuration's StorageDType is

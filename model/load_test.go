@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -106,6 +107,15 @@ func TestLoadF16(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer loaded.Close()
+	made, err := New(cfg, weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seqs := [][]int32{randomTokens(rng, 20, cfg.VocabSize)}
+	all := func(left int) int { return left }
+	if err := sameStates(stepwise(made, seqs, nil, all), stepwise(loaded, seqs, nil, all)); err != nil {
+		t.Errorf("loaded model: %v", err)
+	}
 	if d, err := Describe(dir); err != nil || len(d.Storage) != 1 || d.Storage[0].Type != "F16" || d.FileBytes != int64(2*cfg.Parameters()) {
 		t.Errorf("described as %+v (%v)", d, err)
 	}
@@ -168,6 +178,34 @@ func TestLoadRefusals(t *testing.T) {
 	cfg.Heads = 0
 	if _, err := New(cfg, weights); err == nil {
 		t.Error("a model without heads was built")
+	}
+}
+
+// TestLoadShortened cuts a file short while its weights are being read: an error, not the end of the process.
+func TestLoadShortened(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 3))
+	cfg := shapeOf(rng)
+	cfg.VocabSize = 1000 // past the page that is left
+	dir := t.TempDir()
+	if err := WriteFolder(dir, cfg, randomWeights(rng, cfg)); err != nil {
+		t.Fatal(err)
+	}
+	folder, err := safetensors.OpenDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	if err := os.Truncate(filepath.Join(dir, "model.safetensors"), 100); err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("other systems may have read the file")
+	}
+	for _, threads := range []int{1, 2} {
+		_, err := build(cfg, func(name string) (weight, error) { return folderWeight(folder, name) }, Options{Threads: threads})
+		if !errors.Is(err, errChanged) {
+			t.Errorf("%d threads: %v", threads, err)
+		}
 	}
 }
 

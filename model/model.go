@@ -81,73 +81,16 @@ var sharedPool = sync.OnceValue(func() *kernel.Pool { return kernel.NewPool(runt
 // New makes a model from weights under their canonical names (Config.Tensors).
 // It copies them; bf16 weights stay bf16 in memory, except in small models.
 func New(cfg Config, weights map[string]Tensor, opt ...Options) (*Model, error) {
-	return build(cfg, func(name string) (Tensor, error) {
+	return build(cfg, func(name string) (weight, error) {
 		t, ok := weights[name]
 		if !ok {
-			return Tensor{}, fmt.Errorf("weight %s is missing", name)
+			return weight{}, fmt.Errorf("weight %s is missing", name)
 		}
-		return t, nil
+		if len(t.F32)+len(t.BF16) != t.Len() {
+			return weight{}, fmt.Errorf("weight %s has %d values, want those of shape %v", name, len(t.F32)+len(t.BF16), t.Shape)
+		}
+		return tensorWeight(t), nil
 	}, opt...)
-}
-
-func build(cfg Config, get func(name string) (Tensor, error), options ...Options) (*Model, error) {
-	opt := Options{CacheBytes: 1 << 30}
-	if len(options) > 0 {
-		opt = options[0]
-		if opt.CacheBytes <= 0 {
-			opt.CacheBytes = 1 << 30
-		}
-	}
-	if err := cfg.Validate(); err != nil {
-		return nil, fmt.Errorf("couldn't build the model: %w", err)
-	}
-	cfg.EOS = append([]int(nil), cfg.EOS...)
-	m := &Model{cfg: cfg, layers: make([]layer, cfg.Layers), small: cfg.Parameters() <= smallModel && !opt.large}
-	b := builder{get: get, widen: m.small}
-	d, q, kv, f := cfg.HiddenSize, cfg.QDim(), cfg.KVDim(), cfg.IntermediateSize
-	m.embed = b.matrix(d, part{"model.embed_tokens.weight", cfg.VocabSize})
-	m.head = m.embed
-	for i := range m.layers {
-		l := &m.layers[i]
-		p := fmt.Sprintf("model.layers.%d.", i)
-		a, u := p+"self_attn.", p+"mlp."
-		l.norm1 = b.vector(part{p + "input_layernorm.weight", d})
-		l.norm2 = b.vector(part{p + "post_attention_layernorm.weight", d})
-		l.qkv = b.matrix(d, part{a + "q_proj.weight", q}, part{a + "k_proj.weight", kv}, part{a + "v_proj.weight", kv})
-		l.o = b.matrix(q, part{a + "o_proj.weight", d})
-		l.gateUp = b.matrix(d, part{u + "gate_proj.weight", f}, part{u + "up_proj.weight", f})
-		l.down = b.matrix(f, part{u + "down_proj.weight", d})
-		if cfg.AttentionBias {
-			l.qkvBias = b.vector(part{a + "q_proj.bias", q}, part{a + "k_proj.bias", kv}, part{a + "v_proj.bias", kv})
-		}
-		if cfg.OutputBias {
-			l.oBias = b.vector(part{a + "o_proj.bias", d})
-		}
-		if cfg.QKNorm {
-			l.qNorm = b.vector(part{a + "q_norm.weight", cfg.HeadDim})
-			l.kNorm = b.vector(part{a + "k_norm.weight", cfg.HeadDim})
-		}
-		if cfg.MLPBias {
-			l.gateUpBias = b.vector(part{u + "gate_proj.bias", f}, part{u + "up_proj.bias", f})
-			l.downBias = b.vector(part{u + "down_proj.bias", d})
-		}
-	}
-	m.norm = b.vector(part{"model.norm.weight", d})
-	if !cfg.TieEmbeddings {
-		m.head = b.matrix(d, part{"lm_head.weight", cfg.VocabSize})
-	}
-	if b.err != nil {
-		return nil, fmt.Errorf("couldn't build the model: %w", b.err)
-	}
-	m.rope = NewRope(&m.cfg, 0)
-	m.pool, m.budget = sharedPool(), opt.CacheBytes
-	switch {
-	case opt.Pool != nil:
-		m.pool = opt.Pool
-	case opt.Threads > 0:
-		m.pool, m.owned = kernel.NewPool(opt.Threads), true
-	}
-	return m, nil
 }
 
 // Config returns the shape of the model.
@@ -158,90 +101,6 @@ func (m *Model) Close() {
 	if m.owned {
 		m.pool.Close()
 	}
-}
-
-// part is one named weight of a fused matrix or vector: rows of it.
-type part struct {
-	name string
-	rows int
-}
-
-// builder collects weights and keeps the first error.
-type builder struct {
-	get   func(name string) (Tensor, error)
-	widen bool // store bf16 as f32: faster where memory traffic is no matter
-	err   error
-}
-
-func (b *builder) fetch(p part, want ...int) (Tensor, bool) {
-	if b.err != nil {
-		return Tensor{}, false
-	}
-	t, err := b.get(p.name)
-	if err != nil {
-		b.err = err
-		return Tensor{}, false
-	}
-	same := len(t.Shape) == len(want)
-	for i := 0; same && i < len(want); i++ {
-		same = t.Shape[i] == want[i]
-	}
-	n := Tensor{Shape: want}.Len()
-	if !same || len(t.F32)+len(t.BF16) != n {
-		b.err = fmt.Errorf("weight %s has shape %v and %d values, want shape %v", p.name, t.Shape, len(t.F32)+len(t.BF16), want)
-		return Tensor{}, false
-	}
-	return t, true
-}
-
-func (b *builder) vector(parts ...part) []float32 {
-	var v []float32
-	for _, p := range parts {
-		if t, ok := b.fetch(p, p.rows); ok {
-			v = append(v, widened(t)...)
-		}
-	}
-	return v
-}
-
-// matrix packs the parts [rows][k] below one another; it stays bf16 if all are
-// and the builder does not widen.
-func (b *builder) matrix(k int, parts ...part) *kernel.Packed {
-	n, allBF16 := 0, !b.widen
-	var list []Tensor
-	for _, p := range parts {
-		t, ok := b.fetch(p, p.rows, k)
-		if !ok {
-			return nil
-		}
-		n += p.rows
-		allBF16 = allBF16 && t.BF16 != nil
-		list = append(list, t)
-	}
-	if allBF16 {
-		all := list[0].BF16
-		if len(list) > 1 {
-			all = make([]uint16, 0, n*k)
-			for _, t := range list {
-				all = append(all, t.BF16...)
-			}
-		}
-		return kernel.PackBF16(all, n, k)
-	}
-	all := make([]float32, 0, n*k)
-	for _, t := range list {
-		all = append(all, widened(t)...)
-	}
-	return kernel.Pack(all, n, k)
-}
-
-func widened(t Tensor) []float32 {
-	if t.BF16 == nil {
-		return t.F32
-	}
-	x := make([]float32, len(t.BF16))
-	kernel.BF16ToF32(x, t.BF16)
-	return x
 }
 
 // embedding copies row token of the embedding matrix to dst[hidden].

@@ -45,6 +45,7 @@ type File struct {
 	path    string
 	version int
 	unmap   func() error
+	mapped  bool     // the data are a mapping
 	keys    []string // metadata in the order of the file
 	meta    map[string]Value
 	names   []string
@@ -67,7 +68,7 @@ func Open(path string) (*File, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("couldn't open model file %s: it is not a regular file", path)
 	}
-	b, unmap, err := mapFile(f, info.Size())
+	b, mapped, unmap, err := mapFile(f, info.Size())
 	if err != nil {
 		return nil, fmt.Errorf("couldn't map model file %s: %w", path, err)
 	}
@@ -76,7 +77,7 @@ func Open(path string) (*File, error) {
 		_ = unmap()
 		return nil, fmt.Errorf("couldn't read model file %s: %w", path, err)
 	}
-	g.path, g.unmap = path, unmap
+	g.path, g.unmap, g.mapped = path, unmap, mapped
 	return g, nil
 }
 
@@ -113,6 +114,7 @@ func (f *File) Tensor(name string) (Tensor, error) {
 	if !ok {
 		return Tensor{}, fmt.Errorf("couldn't find tensor %q in %s: %w", name, cmp.Or(f.path, "the model file"), ErrNotFound)
 	}
+	t.mapped = f.mapped
 	return t, nil
 }
 

@@ -338,3 +338,45 @@ func TestTypesHaveNames(t *testing.T) {
 		t.Error("kinds are named wrongly")
 	}
 }
+
+// TestRows reads every type row by row from a mapping, forgets rows in between, and gets what reading at once gives.
+func TestRows(t *testing.T) {
+	b := &Builder{}
+	const rows, width = 300, 64
+	kinds := []Type{F32, F16, BF16, Q4_0, Q4_1, Q8_0}
+	for i, kind := range kinds {
+		data := make([]byte, rows*width/formats[kind].block*formats[kind].bytes)
+		for j := range data {
+			data[j] = byte(j * (2*i + 3) % 119)
+		}
+		must(t, b.Add(Tensor{Name: kind.String(), Type: kind, Shape: []int{rows, width}, Data: data}))
+	}
+	path := filepath.Join(t.TempDir(), "m.gguf")
+	must(t, os.WriteFile(path, b.Bytes(), 0o600))
+	f, err := Open(path)
+	must(t, err)
+	defer f.Close()
+	for _, kind := range kinds {
+		x, err := f.Tensor(kind.String())
+		must(t, err)
+		want := x.Float32s()
+		got, patterns := make([]float32, width), make([]uint16, width)
+		for r := range rows {
+			x.Widen(got, r)
+			if r%10 == 9 {
+				x.Forget(r-9, 10)
+			}
+			for i, v := range got {
+				if math.Float32bits(v) != math.Float32bits(want[r*width+i]) {
+					t.Fatalf("%s: number %d of row %d is %g, want %g", kind, i, r, v, want[r*width+i])
+				}
+			}
+			if kind == F16 || kind == BF16 {
+				x.Patterns(patterns, r*width)
+				if patterns[5] != binary.LittleEndian.Uint16(x.Data[2*(r*width+5):]) {
+					t.Fatalf("%s: other patterns in row %d", kind, r)
+				}
+			}
+		}
+	}
+}

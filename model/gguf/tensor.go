@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"unsafe"
 )
 
 // Type is how a tensor's numbers are stored, by ggml's number.
@@ -49,6 +50,8 @@ type Tensor struct {
 	Shape []int // from the slowest dimension to the fastest: a matrix is [rows][columns], as in other formats
 	Data  []byte
 	size  uint64 // bytes
+
+	mapped bool // Data lies in a mapping of a file
 }
 
 // Len is the number of elements.
@@ -69,16 +72,51 @@ func (t Tensor) Float32s() []float32 {
 	return out
 }
 
+// Widen writes one row, the numbers of one place in all dimensions but the last: Float32s without the memory of the
+// whole. The rows of a vector are one. A row that the tensor doesn't have panics, as the index of a slice does.
+func (t Tensor) Widen(dst []float32, row int) {
+	f := formats[t.Type]
+	size := len(dst) / f.block * f.bytes
+	f.widen(dst, t.Data[row*size:][:size])
+}
+
 // BF16s gives a fresh slice of the bit patterns of a BF16 tensor; ok is false for other types.
 func (t Tensor) BF16s() (x []uint16, ok bool) {
 	if t.Type != BF16 {
 		return nil, false
 	}
 	x = make([]uint16, len(t.Data)/2)
-	for i := range x {
-		x[i] = binary.LittleEndian.Uint16(t.Data[2*i:])
-	}
+	t.Patterns(x, 0)
 	return x, true
+}
+
+// Patterns writes the bit patterns of len(dst) numbers of a BF16 or F16 tensor from number at on. It panics for other types and for a
+// range outside the tensor.
+func (t Tensor) Patterns(dst []uint16, at int) {
+	if t.Type != BF16 && t.Type != F16 {
+		panic("gguf: patterns of a tensor that is " + t.Type.String())
+	}
+	data := t.Data[2*at:][:2*len(dst)]
+	if len(dst) > 0 && littleEndian {
+		copy(unsafe.Slice((*byte)(unsafe.Pointer(&dst[0])), 2*len(dst)), data)
+		return
+	}
+	for i := range dst {
+		dst[i] = binary.LittleEndian.Uint16(data[2*i:])
+	}
+}
+
+var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+
+// Forget tells the system that n rows from row at on needn't stay in memory, rows being as in Widen. They can still be read: that gets
+// them from the file again. Without a mapping it does nothing.
+func (t Tensor) Forget(at, n int) {
+	if !t.mapped || len(t.Shape) == 0 {
+		return
+	}
+	f, width := formats[t.Type], t.Shape[len(t.Shape)-1]
+	size := width / f.block * f.bytes
+	forget(t.Data[at*size:][:n*size])
 }
 
 func widenF32(dst []float32, src []byte) {

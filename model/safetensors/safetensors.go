@@ -86,6 +86,8 @@ type Tensor struct {
 	DType DType
 	Shape []int
 	Data  []byte
+
+	mapped bool // Data lies in a mapping of a file
 }
 
 // Len is the number of elements: the product of Shape, 1 for a scalar.
@@ -118,27 +120,38 @@ func FromBF16(name string, shape []int, x []uint16) Tensor {
 // Float32s gives a fresh slice of the numbers as float32. F32, BF16 and F16 convert without loss; other kinds give ErrDType.
 func (t Tensor) Float32s() ([]float32, error) {
 	out := make([]float32, len(t.Data)/max(1, t.DType.Size()))
+	return out, t.Widen(out, 0)
+}
+
+// Widen writes len(dst) numbers from number at on as float32: Float32s without the memory of the whole. A range outside the
+// tensor panics, as that of a slice does.
+func (t Tensor) Widen(dst []float32, at int) error {
+	size := t.DType.Size()
+	switch t.DType {
+	case F32, BF16, F16:
+	default:
+		return fmt.Errorf("couldn't read tensor %q of dtype %s as float32: %w", t.Name, t.DType, ErrDType)
+	}
+	data := t.Data[at*size:][:len(dst)*size]
 	switch t.DType {
 	case F32:
-		if len(out) > 0 && littleEndian {
-			copy(unsafe.Slice((*byte)(unsafe.Pointer(&out[0])), 4*len(out)), t.Data)
-			return out, nil
+		if len(dst) > 0 && littleEndian {
+			copy(unsafe.Slice((*byte)(unsafe.Pointer(&dst[0])), 4*len(dst)), data)
+			return nil
 		}
-		for i := range out {
-			out[i] = math.Float32frombits(binary.LittleEndian.Uint32(t.Data[4*i:]))
+		for i := range dst {
+			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
 		}
 	case BF16:
-		for i := range out {
-			out[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(t.Data[2*i:])) << 16)
+		for i := range dst {
+			dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(data[2*i:])) << 16)
 		}
 	case F16:
-		for i := range out {
-			out[i] = halfToFloat(binary.LittleEndian.Uint16(t.Data[2*i:]))
+		for i := range dst {
+			dst[i] = halfToFloat(binary.LittleEndian.Uint16(data[2*i:]))
 		}
-	default:
-		return nil, fmt.Errorf("couldn't read tensor %q of dtype %s as float32: %w", t.Name, t.DType, ErrDType)
 	}
-	return out, nil
+	return nil
 }
 
 // BF16 gives a fresh slice of the bit patterns of a BF16 tensor; any other kind gives ErrDType.
@@ -147,10 +160,32 @@ func (t Tensor) BF16() ([]uint16, error) {
 		return nil, fmt.Errorf("couldn't read tensor %q of dtype %s as bfloat16: %w", t.Name, t.DType, ErrDType)
 	}
 	out := make([]uint16, len(t.Data)/2)
-	for i := range out {
-		out[i] = binary.LittleEndian.Uint16(t.Data[2*i:])
+	return out, t.Patterns(out, 0)
+}
+
+// Patterns writes the bit patterns of len(dst) numbers of a BF16 or F16 tensor from number at on; other kinds give ErrDType.
+// A range outside the tensor panics.
+func (t Tensor) Patterns(dst []uint16, at int) error {
+	if t.DType != BF16 && t.DType != F16 {
+		return fmt.Errorf("couldn't read tensor %q of dtype %s as 16 bits each: %w", t.Name, t.DType, ErrDType)
 	}
-	return out, nil
+	data := t.Data[2*at:][:2*len(dst)]
+	if len(dst) > 0 && littleEndian {
+		copy(unsafe.Slice((*byte)(unsafe.Pointer(&dst[0])), 2*len(dst)), data)
+		return nil
+	}
+	for i := range dst {
+		dst[i] = binary.LittleEndian.Uint16(data[2*i:])
+	}
+	return nil
+}
+
+// Forget tells the system that n numbers from number at on needn't stay in memory. They can still be read: that
+// gets them from the file again. Without a mapping it does nothing.
+func (t Tensor) Forget(at, n int) {
+	if size := t.DType.Size(); t.mapped {
+		forget(t.Data[at*size:][:n*size])
+	}
 }
 
 var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
@@ -174,6 +209,7 @@ type File struct {
 	path    string
 	buffer  []byte // the whole file
 	unmap   func() error
+	mapped  bool // buffer is a mapping
 	names   []string
 	tensors map[string]Tensor
 	meta    map[string]string
@@ -194,7 +230,7 @@ func Open(path string) (*File, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("couldn't open weights %s: it is not a regular file", path)
 	}
-	b, unmap, err := mapFile(f, info.Size())
+	b, mapped, unmap, err := mapFile(f, info.Size())
 	if err != nil {
 		return nil, fmt.Errorf("couldn't map weights %s: %w", path, err)
 	}
@@ -203,7 +239,7 @@ func Open(path string) (*File, error) {
 		_ = unmap()
 		return nil, fmt.Errorf("couldn't read weights %s: %w", path, err)
 	}
-	s.path, s.unmap = path, unmap
+	s.path, s.unmap, s.mapped = path, unmap, mapped
 	return s, nil
 }
 
@@ -237,6 +273,7 @@ func (f *File) Tensor(name string) (Tensor, error) {
 	if !ok {
 		return Tensor{}, fmt.Errorf("couldn't find tensor %q in %s: %w", name, cmp.Or(f.path, "weights"), ErrNotFound)
 	}
+	t.mapped = f.mapped
 	return t, nil
 }
 

@@ -280,3 +280,68 @@ func TestReferenceFile(t *testing.T) {
 		t.Errorf("wrote %q, the reference %q (%v)", got, want, err)
 	}
 }
+
+// TestRanges reads tensors of mapped files in pieces, forgets pages in between, and gets what reading at once gives.
+func TestRanges(t *testing.T) {
+	x := make([]float32, 9000)
+	half := make([]uint16, len(x))
+	for i := range x {
+		x[i], half[i] = float32(i)-4000.5, uint16(i*7)
+	}
+	f16 := FromBF16("c", []int{9, 1000}, half)
+	f16.DType = F16
+	path := filepath.Join(t.TempDir(), SingleName)
+	if err := Write(path, []Tensor{FromFloat32s("a", []int{9000}, x), FromBF16("b", []int{9, 1000}, half), f16, {Name: "d", DType: I32, Shape: []int{1}, Data: make([]byte, 4)}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, name := range []string{"a", "b", "c"} {
+		v, err := f.Tensor(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := v.Float32s()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for at, n := 0, 1; at < len(want); at, n = at+n, min(2*n, len(want)-at-n) {
+			got := make([]float32, n)
+			if err := v.Widen(got, at); err != nil {
+				t.Fatal(err)
+			}
+			v.Forget(at, n)
+			for i := range got {
+				if math.Float32bits(got[i]) != math.Float32bits(want[at+i]) {
+					t.Fatalf("%s: number %d is %g, want %g", name, at+i, got[i], want[at+i])
+				}
+			}
+			patterns := make([]uint16, n)
+			if err := v.Patterns(patterns, at); (err != nil) != (name == "a") {
+				t.Fatalf("%s: patterns: %v", name, err)
+			} else if err == nil && !slices.Equal(patterns, half[at:at+n]) {
+				t.Fatalf("%s: other patterns from number %d on", name, at)
+			}
+		}
+		v.Forget(0, 0)
+		v.Forget(0, len(want))
+		if again, err := v.Float32s(); err != nil || len(again) != len(want) || math.Float32bits(again[77]) != math.Float32bits(want[77]) {
+			t.Errorf("%s: forgotten numbers can't be read again: %v", name, err)
+		}
+	}
+	v, err := f.Tensor("d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Widen(make([]float32, 1), 0); !errors.Is(err, ErrDType) {
+		t.Errorf("whole numbers as float32: %v", err)
+	}
+	memory := FromFloat32s("m", []int{2}, []float32{1, 2})
+	memory.Forget(0, 2) // not a mapping: must stay
+	if got, err := memory.Float32s(); err != nil || got[1] != 2 {
+		t.Errorf("numbers in memory were forgotten: %v %v", got, err)
+	}
+}
