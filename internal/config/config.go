@@ -1,9 +1,9 @@
 // Package config is the one place that reads the environment: the variables of the process and the file .env in the working directory. A test
 // of the house holds everybody else to that.
 //
-// Variables configure the machine that nanteos runs on: how fast, how the terminal looks, and where models are got from. None of them can change a result: the engine
-// gives the same bits on every instruction set and number of threads, and what a network is, its rules fix. What a command does is told by
-// flags.
+// Variables configure the machine that nanteos runs on (how fast, how the terminal looks, where models are got from) and who it is: wallet, network
+// and object store of a role, under the names that the Python implementation has for them. None of them can change a result: the engine gives the
+// same bits on every instruction set and number of threads, and what a network is, its rules fix. What a command does is told by flags.
 //
 // The process's own variables win over the file. A name of ours that nobody knows is an error in the file, since it is most likely misspelt;
 // names of other programs are left alone, because a miner's .env holds those of the Python implementation too. Values are never
@@ -43,6 +43,27 @@ type Config struct {
 	HFHome     string
 	// APIKey is what clients of nanteos model serve must send. Empty: none. NANTEOS_API_KEY.
 	APIKey Secret
+	// Network is the file that describes the network to take part in; empty for the public one on Chain. NANTEOS_NETWORK.
+	Network string
+	// ChainNetwork is finney, test, local or custom, ChainEndpoint a WebSocket address that beats it, NetUID the subnet. What these and
+	// SafetyBlocks say is checked where it is used: a file for the Python implementation must not keep other commands from working.
+	// BT_NETWORK, BT_CHAIN_ENDPOINT, BT_NETUID or NETUID.
+	ChainNetwork, ChainEndpoint, NetUID string
+	// WalletCold and WalletHot are the names of the wallet and its hotkey; empty: default. BT_WALLET_COLD, BT_WALLET_HOT.
+	WalletCold, WalletHot string
+	// CacheDir is where checkpoints are kept: in its folder checkpoints. Empty: ~/.cache/grail. GRAIL_CACHE_DIR.
+	CacheDir string
+	// SafetyBlocks are kept free at the end of a window by a miner. GRAIL_MINER_SAFETY_BLOCKS.
+	SafetyBlocks string
+	// Store is the object store as the R2_ variables have it.
+	Store Store
+}
+
+// Store is what the R2_ variables say, each value as it was written.
+type Store struct {
+	AccountID, BucketID                            string // R2_ACCOUNT_ID, R2_BUCKET_ID
+	WriteKeyID, WriteSecret, ReadKeyID, ReadSecret Secret // R2_WRITE_ACCESS_KEY_ID, R2_WRITE_SECRET_ACCESS_KEY, and READ
+	EndpointURL, Region, ForcePathStyle            string // R2_ENDPOINT_URL, R2_REGION, R2_FORCE_PATH_STYLE
 }
 
 // Secret is text that is never printed or encoded. Convert it to string where it is used.
@@ -104,11 +125,52 @@ func Variables() []Variable {
 			read: func(c *Config, v string) error { c.HFHome = v; return nil }},
 		{Name: "NANTEOS_API_KEY", Example: "long-and-random", Text: "key that clients of nanteos model serve must send; none otherwise",
 			read: func(c *Config, v string) error { c.APIKey = Secret(v); return nil }},
+		{Name: "NANTEOS_NETWORK", Example: "network.json", Text: "file that describes the network to take part in; the public Grail network otherwise",
+			read: func(c *Config, v string) error { c.Network = v; return nil }},
+		{Name: "BT_NETWORK", Example: "finney", Text: "chain of the public network: finney, test, local, or custom with BT_CHAIN_ENDPOINT",
+			read: func(c *Config, v string) error { c.ChainNetwork = v; return nil }},
+		{Name: "BT_CHAIN_ENDPOINT", Example: "ws://127.0.0.1:9944", Text: "address of the chain, instead of the network's own",
+			read: func(c *Config, v string) error { c.ChainEndpoint = v; return nil }},
+		{Name: "NETUID", Example: "81", Text: "subnet; that of the network otherwise", read: readNetUID},
+		{Name: "BT_NETUID", Example: "81", Text: "the same, and it wins over NETUID", read: readNetUID},
+		{Name: "BT_WALLET_COLD", Example: "default", Text: "name of the wallet (coldkey)",
+			read: func(c *Config, v string) error { c.WalletCold = v; return nil }},
+		{Name: "BT_WALLET_HOT", Example: "default", Text: "name of the hotkey in the wallet",
+			read: func(c *Config, v string) error { c.WalletHot = v; return nil }},
+		{Name: "R2_ACCOUNT_ID", Example: "0123456789abcdef0123456789abcdef", Text: "account of the object store",
+			read: func(c *Config, v string) error { c.Store.AccountID = v; return nil }},
+		{Name: "R2_BUCKET_ID", Example: "0123456789abcdef0123456789abcdef", Text: "bucket; has to be named as the account",
+			read: func(c *Config, v string) error { c.Store.BucketID = v; return nil }},
+		{Name: "R2_WRITE_ACCESS_KEY_ID", Example: "...", Text: "key pair that writes; it never leaves this machine",
+			read: func(c *Config, v string) error { c.Store.WriteKeyID = Secret(v); return nil }},
+		{Name: "R2_WRITE_SECRET_ACCESS_KEY", Example: "...", Text: "its secret",
+			read: func(c *Config, v string) error { c.Store.WriteSecret = Secret(v); return nil }},
+		{Name: "R2_READ_ACCESS_KEY_ID", Example: "...", Text: "key pair that only reads; it is published on the chain",
+			read: func(c *Config, v string) error { c.Store.ReadKeyID = Secret(v); return nil }},
+		{Name: "R2_READ_SECRET_ACCESS_KEY", Example: "...", Text: "its secret",
+			read: func(c *Config, v string) error { c.Store.ReadSecret = Secret(v); return nil }},
+		{Name: "R2_ENDPOINT_URL", Example: "https://s3.example.com", Text: "object store of all members, where it isn't Cloudflare R2 or the network's",
+			read: func(c *Config, v string) error { c.Store.EndpointURL = v; return nil }},
+		{Name: "R2_REGION", Example: "us-east-1", Text: "its region",
+			read: func(c *Config, v string) error { c.Store.Region = v; return nil }},
+		{Name: "R2_FORCE_PATH_STYLE", Example: "true", Text: "put bucket names into paths",
+			read: func(c *Config, v string) error { c.Store.ForcePathStyle = v; return nil }},
+		{Name: "GRAIL_CACHE_DIR", Example: "/data/grail", Text: "folder whose folder checkpoints keeps models; ~/.cache/grail otherwise",
+			read: func(c *Config, v string) error { c.CacheDir = v; return nil }},
+		{Name: "GRAIL_MINER_SAFETY_BLOCKS", Example: "3", Text: "blocks that a miner keeps free at the end of a window",
+			read: func(c *Config, v string) error { c.SafetyBlocks = v; return nil }},
 		{Name: "NO_COLOR", Example: "1", Text: "text without colours, whatever the value",
 			read: func(c *Config, v string) error { c.NoColor = v != ""; return nil }},
 		{Name: "TERM", Example: "dumb", Text: "dumb: plain lines instead of the live view", Process: true,
 			read: func(c *Config, v string) error { c.Dumb = v == "dumb"; return nil }},
 	}
+}
+
+func readNetUID(c *Config, v string) error {
+	if v != "" {
+		c.NetUID = v
+	}
+	return nil
 }
 
 // FileName is the file of variables in the working directory.

@@ -106,7 +106,16 @@ func TestRead(t *testing.T) {
 		{"terminal of the file", nil, map[string]string{"TERM": "dumb"}, Config{}},
 		{"hub", map[string]string{"HF_TOKEN": " hf_x\n"}, map[string]string{"HF_ENDPOINT": "https://h", "HF_HOME": "/h"}, Config{HFEndpoint: "https://h", HFToken: "hf_x", HFHome: "/h"}},
 		{"key", nil, map[string]string{"NANTEOS_API_KEY": "k"}, Config{APIKey: "k"}},
-		{"others", map[string]string{"NANTEOS_VECTORS": "x"}, map[string]string{"R2_WRITE_SECRET_ACCESS_KEY": "s"}, Config{}},
+		{"others", map[string]string{"NANTEOS_VECTORS": "x"}, map[string]string{"GRAIL_PIPELINE_ENABLED": "true"}, Config{}},
+		{"network", map[string]string{"NANTEOS_NETWORK": "n.json", "BT_NETWORK": "test"}, map[string]string{"BT_CHAIN_ENDPOINT": "ws://h", "NETUID": "4"},
+			Config{Network: "n.json", ChainNetwork: "test", ChainEndpoint: "ws://h", NetUID: "4"}},
+		{"both subnets", map[string]string{"NETUID": "4", "BT_NETUID": "5"}, nil, Config{NetUID: "5"}},
+		{"one subnet is empty", map[string]string{"NETUID": "4", "BT_NETUID": ""}, nil, Config{NetUID: "4"}},
+		{"wallet", nil, map[string]string{"BT_WALLET_COLD": "c", "BT_WALLET_HOT": "h", "GRAIL_CACHE_DIR": "/c", "GRAIL_MINER_SAFETY_BLOCKS": "2"},
+			Config{WalletCold: "c", WalletHot: "h", CacheDir: "/c", SafetyBlocks: "2"}},
+		{"store", map[string]string{"R2_ACCOUNT_ID": "a", "R2_BUCKET_ID": "b", "R2_WRITE_ACCESS_KEY_ID": "1", "R2_WRITE_SECRET_ACCESS_KEY": "2",
+			"R2_READ_ACCESS_KEY_ID": "3", "R2_READ_SECRET_ACCESS_KEY": "4", "R2_ENDPOINT_URL": "e", "R2_REGION": "r", "R2_FORCE_PATH_STYLE": "yes"}, nil,
+			Config{Store: Store{AccountID: "a", BucketID: "b", WriteKeyID: "1", WriteSecret: "2", ReadKeyID: "3", ReadSecret: "4", EndpointURL: "e", Region: "r", ForcePathStyle: "yes"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := read(env(c.process), c.file)
@@ -178,7 +187,7 @@ func TestLoad(t *testing.T) {
 
 // TestSecret keeps a token out of everything that prints or encodes a Config.
 func TestSecret(t *testing.T) {
-	c := Config{HFToken: "hunter2"}
+	c := Config{HFToken: "hunter2", Store: Store{WriteSecret: "hunter2", ReadSecret: "hunter2"}}
 	text, err := json.Marshal(c)
 	if err != nil {
 		t.Fatal(err)
