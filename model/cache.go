@@ -70,17 +70,15 @@ func (m *Model) values(p *page, layer, head int) []float32 {
 	return p.data[at : at+v]
 }
 
-// store writes the keys and values [kv dim] of one position in one layer.
-func (c *cache) store(layer, pos int, k, v []float32) {
+// store writes the keys and values of n positions from pos on, all of one page, of one head in one layer. Row i begins at i*ld of k and v.
+func (c *cache) store(layer, head, pos, n int, k, v []float32, ld int) {
 	m := c.m
 	hd, p, col := m.cfg.HeadDim, c.pages[pos/block], pos%block
-	for h := 0; h < m.cfg.KVHeads; h++ {
-		kp, vp := m.keys(p, layer, h), m.values(p, layer, h)
-		for i, x := range k[h*hd : (h+1)*hd] {
-			kp[i*block+col] = x
-		}
+	kernel.TransposeStrided(m.keys(p, layer, head)[col:], block, k, ld, n, hd)
+	values := m.values(p, layer, head)
+	for i := range n {
 		for o := 0; o < hd; o += block {
-			copy(vp[o*block+col*block:][:block], v[h*hd+o:(h+1)*hd])
+			copy(values[(o+col+i)*block:][:block], v[i*ld+o:i*ld+hd])
 		}
 	}
 }

@@ -25,6 +25,7 @@ type workspace struct {
 	x, h, qkv, att, y, gu, act []float32
 	hidden                     []float32 // result [rows][hidden]
 	logits                     []float32
+	tokens                     []int32 // of all rows
 	tasks                      []task
 	scratchLock                sync.Mutex
 	scratch                    []*scratch
@@ -92,19 +93,23 @@ func (m *Model) forward(w *workspace, pool *kernel.Pool, runs []run) (rows int) 
 	m.fit(w, rows)
 	rope := m.ropeFor(longest)
 	m.planAttention(w, runs)
+	w.tokens = w.tokens[:0]
 	for i := range runs {
-		for j, t := range runs[i].tokens {
-			m.embedding(w.x[(runs[i].at+j)*d:(runs[i].at+j+1)*d], int(t))
-		}
+		w.tokens = append(w.tokens, runs[i].tokens...)
 	}
+	eachRow(pool, rows, 4*d, func(r int) { m.embedding(w.x[r*d:(r+1)*d], int(w.tokens[r])) })
 	for i := range m.layers {
 		l := &m.layers[i]
 		eachRow(pool, rows, d, func(r int) { kernel.RMSNorm(w.h[r*d:(r+1)*d], w.x[r*d:], l.norm1, eps) })
 		kernel.MatMulPool(pool, w.qkv, q+2*kv, w.h, d, rows, l.qkv, false)
-		for k := range runs {
-			m.turn(w, l, &runs[k], i, rope)
-		}
-		pool.Run(len(w.tasks), func(t int) { m.attend(w, runs, &w.tasks[t], i, longest) })
+		m.turnAll(w, pool, runs, i, rope)
+		pool.Run(len(w.tasks), func(k int) {
+			t := &w.tasks[k]
+			if len(runs[t.run].tokens) == 1 {
+				m.turn(w, l, runs[t.run].cache, t, i, rope)
+			}
+			m.attend(w, runs, t, i, longest)
+		})
 		kernel.MatMulPool(pool, w.y, d, w.att, q, rows, l.o, false)
 		eachRow(pool, rows, d, func(r int) {
 			x, y := w.x[r*d:(r+1)*d], w.y[r*d:(r+1)*d]
@@ -125,9 +130,7 @@ func (m *Model) forward(w *workspace, pool *kernel.Pool, runs []run) (rows int) 
 			kernel.Add(x, y, x)
 		})
 	}
-	for r := range rows {
-		kernel.RMSNorm(w.hidden[r*d:(r+1)*d], w.x[r*d:], m.norm, eps)
-	}
+	eachRow(pool, rows, d, func(r int) { kernel.RMSNorm(w.hidden[r*d:(r+1)*d], w.x[r*d:], m.norm, eps) })
 	for i := range runs {
 		runs[i].cache.n += len(runs[i].tokens)
 	}
@@ -156,29 +159,54 @@ func addBias(y, bias []float32) {
 	}
 }
 
-// turn adds biases, normalises and rotates the heads of q and k in place, and
-// writes k and v into the run's cache.
-func (m *Model) turn(w *workspace, l *layer, r *run, index int, rope *Rope) {
-	c := &m.cfg
-	q, kv, hd, heads := c.QDim(), c.KVDim(), c.HeadDim, c.Heads+c.KVHeads
-	n, eps := q+2*kv, float32(c.NormEps)
-	for j := range r.tokens {
-		row := w.qkv[(r.at+j)*n : (r.at+j+1)*n]
-		addBias(row, l.qkvBias)
-		if c.QKNorm {
-			for h := range heads {
-				weight := l.qNorm
-				if h >= c.Heads {
-					weight = l.kNorm
-				}
-				head := row[h*hd : (h+1)*hd]
-				kernel.RMSNorm(head, head, weight, eps)
+// turn adds biases to the rows of one task, normalises and rotates its heads of q and k in place, and writes k and v into the
+// run's cache.
+func (m *Model) turn(w *workspace, l *layer, c *cache, t *task, index int, rope *Rope) {
+	hd, group := m.cfg.HeadDim, m.cfg.Heads/m.cfg.KVHeads
+	q, kv, n, eps := m.cfg.QDim(), m.cfg.KVDim(), m.cfg.QDim()+2*m.cfg.KVDim(), float32(m.cfg.NormEps)
+	parts := [3]struct{ at, heads int }{{t.head * group * hd, group}, {q + t.head*hd, 1}, {q + kv + t.head*hd, 1}} // of q, k and v
+	for i := range t.n {
+		row := w.qkv[(t.row+i)*n : (t.row+i+1)*n]
+		for k, p := range parts {
+			x := row[p.at : p.at+p.heads*hd]
+			if len(l.qkvBias) > 0 {
+				kernel.Add(x, x, l.qkvBias[p.at:])
 			}
+			if k == 2 {
+				continue
+			}
+			if m.cfg.QKNorm {
+				weight := [2][]float32{l.qNorm, l.kNorm}[k]
+				for h := range p.heads {
+					kernel.RMSNorm(x[h*hd:(h+1)*hd], x[h*hd:], weight, eps)
+				}
+			}
+			rope.Apply(x, p.heads, t.pos+i)
 		}
-		pos := r.cache.n + j
-		rope.Apply(row, heads, pos)
-		r.cache.store(index, pos, row[q:q+kv], row[q+kv:])
 	}
+	rows := w.qkv[t.row*n:]
+	c.store(index, t.head, t.pos, t.n, rows[parts[1].at:], rows[parts[2].at:], n)
+}
+
+// turnAll turns the runs of several tokens: their attention needs the keys of tokens that belong to other tasks. A run of one token
+// is turned by its own tasks.
+func (m *Model) turnAll(w *workspace, pool *kernel.Pool, runs []run, layer int, rope *Rope) {
+	long := false
+	for i := range runs {
+		long = long || len(runs[i].tokens) > 1
+	}
+	if !long {
+		return
+	}
+	f := func(i int) {
+		if t := &w.tasks[i]; len(runs[t.run].tokens) > 1 {
+			m.turn(w, &m.layers[layer], runs[t.run].cache, t, layer, rope)
+		}
+	}
+	if len(w.tasks)*block*m.cfg.HeadDim < 1<<15 {
+		pool = nil // not worth waking others
+	}
+	pool.Run(len(w.tasks), f)
 }
 
 // planAttention cuts the step into tasks, longest pasts first.
