@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -35,8 +36,13 @@ type Description struct {
 	// but the bf16 matrices of larger models to f32.
 	FileBytes   int64 `json:"file_bytes"`
 	LoadedBytes int64 `json:"loaded_bytes"`
+	// TokenBytes is the memory of the keys and values of one token; they are kept in pages of 32 tokens.
+	TokenBytes int64 `json:"token_bytes"`
 	// ContextBytes is the memory of the keys and values of one sequence of Config.MaxPositions tokens.
 	ContextBytes int64 `json:"context_bytes"`
+	// WorkspaceBytes is what a call needs beside them at most, on this machine's threads: the activations of a step of 256 tokens, 64 rows of logits,
+	// rotary tables and attention scores over the whole context.
+	WorkspaceBytes int64 `json:"workspace_bytes"`
 	// Tokenizer is nil where the folder has none.
 	Tokenizer *TokenizerDescription `json:"tokenizer"`
 }
@@ -69,7 +75,9 @@ func Describe(path string) (*Description, error) {
 	}
 	slices.SortFunc(d.Storage, func(a, b Storage) int { return cmp.Or(b.Weights-a.Weights, cmp.Compare(a.Type, b.Type)) })
 	d.Parameters = d.Config.Parameters()
-	d.ContextBytes = (&Model{cfg: d.Config}).cacheBytes(d.Config.MaxPositions)
+	m := &Model{cfg: d.Config}
+	d.TokenBytes, d.ContextBytes = m.cacheBytes(block)/block, m.cacheBytes(d.Config.MaxPositions)
+	d.WorkspaceBytes = d.Config.workspaceBytes(runtime.GOMAXPROCS(0))
 	return d, nil
 }
 

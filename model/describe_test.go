@@ -49,6 +49,9 @@ func TestDescribe(t *testing.T) {
 			if want := int64(128 * (16 + 32) * 4); d.ContextBytes != want { // values of heads of 16 take panels of 32
 				t.Errorf("%s: %d bytes of context, want %d", path, d.ContextBytes, want)
 			}
+			if d.TokenBytes*128 != d.ContextBytes || d.WorkspaceBytes < 256*4*16*4 {
+				t.Errorf("%s: %d bytes a token, %d to work in", path, d.TokenBytes, d.WorkspaceBytes)
+			}
 			if d.Config.Architecture != cfg.Architecture || (d.Format == "gguf") != IsGGUF(path) {
 				t.Errorf("%s: format %s, %+v", path, d.Format, d.Config)
 			}

@@ -76,6 +76,18 @@ func (m *Model) fit(w *workspace, rows int) {
 	w.qkv, w.att, w.gu, w.act = a(q+2*kv), a(q), a(2*f), a(f)
 }
 
+// workspaceBytes is the memory of the largest step and what belongs to it: activations of stepRows tokens, headRows rows of logits, the
+// rotary tables of the whole context, and for each thread the attention scores of a panel of rows over the whole context.
+func (c *Config) workspaceBytes(threads int) int64 {
+	context := (c.MaxPositions + block - 1) / block * block
+	most := max(c.Heads/c.KVHeads, block)
+	n := int64(stepRows) * int64(4*c.HiddenSize+2*c.QDim()+2*c.KVDim()+3*c.IntermediateSize)
+	n += int64(headRows) * int64(c.VocabSize)
+	n += int64(c.MaxPositions) * int64(c.HeadDim)
+	n += int64(threads) * int64(most) * int64(context+c.HeadDim+block)
+	return 4 * n
+}
+
 // forward runs one step and leaves the normalised final hidden state of every
 // token in w.hidden, row by row in the order of the runs. A nil pool is one thread.
 func (m *Model) forward(w *workspace, pool *kernel.Pool, runs []run) (rows int) {

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -85,7 +86,7 @@ func peak() (int64, error) {
 }
 
 // TestLoadMemory loads models in processes of their own and looks at the most memory that they ever had: the weights in their
-// final form, and little else. The embedding is most of the model, so that a second copy of it would show.
+// final form, and little else. Then it computes as much as it can at once, and is held to what Describe tells. The embedding is most of the model, so that a second copy of it would show.
 func TestLoadMemory(t *testing.T) {
 	if dir := os.Getenv("NANTEOS_TEST_LOAD"); dir != "" {
 		reportLoad(t, dir)
@@ -101,7 +102,7 @@ func TestLoadMemory(t *testing.T) {
 			}
 		}
 	}
-	shape := Config{Architecture: "Qwen2ForCausalLM", VocabSize: 65003, HiddenSize: 512, IntermediateSize: 1408, Layers: 3, Heads: 8, KVHeads: 2, HeadDim: 64,
+	shape := Config{Architecture: "Qwen2ForCausalLM", VocabSize: 65003, HiddenSize: 512, IntermediateSize: 1408, Layers: 3, Heads: 8, KVHeads: 8, HeadDim: 64,
 		NormEps: 1e-6, RopeTheta: 1e6, MaxPositions: 1024, TieEmbeddings: true, AttentionBias: true, BOS: -1, Pad: -1}
 	for _, c := range []struct {
 		dtype string
@@ -116,10 +117,15 @@ func TestLoadMemory(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
-		var weights, taken int64
+		var weights, taken, used int64
 		for line := range strings.Lines(string(out)) {
 			if _, rest, ok := strings.Cut(line, "loaded "); ok {
 				if _, err := fmt.Sscanf(rest, "%d %d", &weights, &taken); err != nil {
+					t.Fatalf("%q: %v", line, err)
+				}
+			}
+			if _, rest, ok := strings.Cut(line, "used "); ok {
+				if _, err := fmt.Sscan(rest, &used); err != nil {
 					t.Fatalf("%q: %v", line, err)
 				}
 			}
@@ -132,6 +138,12 @@ func TestLoadMemory(t *testing.T) {
 		t.Logf("%s, tied %v: %.1f MB of weights, loading took %.1f MB (x%.3f)", c.dtype, c.tied, float64(weights)/1e6, float64(taken)/1e6, ratio)
 		if weights != d.LoadedBytes {
 			t.Errorf("%s, tied %v: the weights take %d bytes, Describe says %d", c.dtype, c.tied, weights, d.LoadedBytes)
+		}
+		told := d.LoadedBytes + d.ContextBytes + d.WorkspaceBytes
+		t.Logf("a sequence of %d tokens took %.1f MB, Describe says %.1f+%.1f+%.1f MB", cfg.MaxPositions, float64(used)/1e6, float64(d.LoadedBytes)/1e6,
+			float64(d.ContextBytes)/1e6, float64(d.WorkspaceBytes)/1e6)
+		if share := float64(used) / float64(told); share < 0.8 || share > 1.2 {
+			t.Errorf("%s, tied %v: a sequence of %d tokens took %d bytes, Describe says %d", c.dtype, c.tied, cfg.MaxPositions, used, told)
 		}
 		if ratio > 1.25 || ratio < 0.9 {
 			t.Errorf("%s, tied %v: loading %d bytes of weights took %d at its peak", c.dtype, c.tied, weights, taken)
@@ -154,5 +166,13 @@ func reportLoad(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	t.Logf("loaded %d %d", packedBytes(m), after-before)
+	tokens := make([]int32, m.cfg.MaxPositions)
+	if _, err := m.Replay(context.Background(), []Sequence{{Tokens: tokens}}, ReplayOptions{EOS: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if after, err = peak(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("used %d", after-before)
 	runtime.KeepAlive(m)
 }

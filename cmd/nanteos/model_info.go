@@ -126,7 +126,8 @@ func infoText(d *model.Description) string {
 		kinds = append(kinds, fmt.Sprintf("%s in %s", countText(s.Weights), s.Type))
 	}
 	line("weights", "%s (%s), %s on disk", countText(d.Parameters), strings.Join(kinds, ", "), bytesText(d.FileBytes))
-	line("memory", "%s for weights, %s for one sequence of %d tokens", bytesText(d.LoadedBytes), bytesText(d.ContextBytes), c.MaxPositions)
+	line("memory", "%s for weights, %s a token (%s for a sequence of %d), up to %s to work in", bytesText(d.LoadedBytes), bytesText(d.TokenBytes),
+		bytesText(d.ContextBytes), c.MaxPositions, bytesText(d.WorkspaceBytes))
 	rope := fmt.Sprintf("theta %g", c.RopeTheta)
 	if s := c.RopeScaling; s.Type != "" {
 		rope += fmt.Sprintf(", %s by %g", s.Type, s.Factor)
