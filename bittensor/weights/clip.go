@@ -2,6 +2,7 @@ package weights
 
 import (
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -28,6 +29,9 @@ func Clip(w []float64, limit float64) ([]float64, error) {
 	if n == 0 || total <= 0 {
 		return nil, ErrNothing
 	}
+	if math.IsInf(total, 1) {
+		return nil, fmt.Errorf("%w: their sum is beyond float64", ErrWeights)
+	}
 	if float64(n)*limit <= 1 {
 		return equal(n), nil
 	}
@@ -43,7 +47,8 @@ func Clip(w []float64, limit float64) ([]float64, error) {
 }
 
 // NormalizeMax is the SDK's normalize_max_weight of versions 8 to 10: the same intent as Clip in NumPy's order of operations, which sums in
-// pairs. All-zero weights give equal ones. T is the type of the array in Python. It does not check its input.
+// pairs. All-zero weights give equal ones. T is the type of the array in Python. It does not check its
+// input: weights must be finite and not negative, and so must their sum.
 func NormalizeMax[T real](w []T, limit float64) []T {
 	n := len(w)
 	sorted := slices.Clone(w)

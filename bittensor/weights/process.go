@@ -46,6 +46,9 @@ func (r Rules) Process(uids []uint16, w []float64) ([]uint16, []float64, error) 
 			positive, at = append(positive, f), append(at, i)
 		}
 	}
+	if math.IsInf(float64(pairwise(positive)), 1) {
+		return nil, nil, fmt.Errorf("couldn't process weights: %w: their sum is beyond float32", ErrWeights)
+	}
 	switch {
 	case len(positive) == 0 || r.Neurons < r.MinAllowed:
 		return everyone(r.Neurons), equal(r.Neurons), nil
