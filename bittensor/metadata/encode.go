@@ -11,7 +11,7 @@ import (
 // Encode writes a Go value as a value of a type. It takes the forms that Decode gives and those that Unmarshal takes: numbers of every Go
 // type (checked for range), big.Int; []byte, [N]byte and strings for bytes; slices and arrays; Struct, maps with string keys and Go structs
 // for structs (by name, every field of the runtime's must be there), []any and Go structs for tuples; nil and nil pointers for None.
-// Enums take Variant, or a string where the variant has no fields; a MultiAddress takes a bare [32]byte as its variant Id. Errors: ErrType.
+// Enums take Variant, or a string where the variant has no fields; a MultiAddress takes a bare [32]byte as its variant Id. Raw is taken as it is. Errors: ErrType.
 func (rt *Runtime) Encode(id TypeID, v any) ([]byte, error) { return rt.AppendEncode(nil, id, v) }
 
 // AppendEncode is Encode that appends to b.
@@ -58,6 +58,9 @@ func (e *encoder) value(id TypeID, v reflect.Value) error {
 		return e.option(t, v)
 	}
 	v = open(v)
+	if v.IsValid() && v.Type() == rawType {
+		return e.raw(id, v.Interface().(Raw))
+	}
 	switch t.Kind {
 	case Composite, Tuple:
 		return e.composite(id, t, v)
