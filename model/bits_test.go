@@ -47,7 +47,7 @@ func randomConfig(rng *rand.Rand) Config {
 	pick := func(x ...int) int { return x[rng.IntN(len(x))] }
 	c := Config{Architecture: []string{"LlamaForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM"}[rng.IntN(3)],
 		VocabSize: pick(33, 64, 100), HiddenSize: pick(16, 24, 48, 64), IntermediateSize: pick(20, 32, 70), Layers: pick(1, 2, 3),
-		KVHeads: pick(1, 2), HeadDim: pick(8, 10, 16, 32, 40), NormEps: 1e-5, RopeTheta: 1e4, MaxPositions: 512,
+		KVHeads: pick(1, 2), HeadDim: pick(8, 10, 16, 32, 40, 64), NormEps: 1e-5, RopeTheta: 1e4, MaxPositions: 512,
 		TieEmbeddings: rng.IntN(2) == 0, BOS: -1, Pad: -1}
 	c.Heads = c.KVHeads * pick(1, 2, 3)
 	c.QKNorm = c.Architecture == "Qwen3ForCausalLM"
@@ -180,20 +180,21 @@ func sameStates(a, b []states) error {
 }
 
 // TestSameBits is the promise of the package: one sequence at once, token by
-// token, in random stretches, alone or in batches of up to 16, on 1 and 2
+// token, in random stretches, alone or in batches of up to 16, on 1 to 8
 // threads and on every instruction set give the same bits.
 func TestSameBits(t *testing.T) {
 	defer kernel.SetISA("")
-	cases := 36
+	cases := 120
 	if testing.Short() {
 		cases = 6
 	}
-	scalings := map[string]int{}
+	scalings, families := map[string]int{}, map[string]int{}
 	for i := range cases {
 		seed := uint64(i)
 		rng := rand.New(rand.NewPCG(seed, 99))
 		m := randomModel(t, rng, 2)
 		scalings[m.cfg.RopeScaling.Type]++
+		families[fmt.Sprintf("%s, tied %v, biases %v", m.cfg.Architecture, m.cfg.TieEmbeddings, m.cfg.AttentionBias)]++
 		longest := []int{5, 40, 100, 130}[rng.IntN(4)]
 		var seqs [][]int32
 		for range []int{1, 3, 16}[rng.IntN(3)] {
@@ -217,13 +218,15 @@ func TestSameBits(t *testing.T) {
 			}
 			check(isa, "whole, batch, 2 threads", m.pool, func(left int) int { return left })
 			check(isa, "token by token, 1 thread", nil, func(int) int { return 1 })
-			check(isa, "stretches, 2 threads", m.pool, func(left int) int { return rng.IntN(min(left, 50) + 1) })
+			pool := kernel.NewPool(3 + i%6)
+			check(isa, fmt.Sprintf("stretches, %d threads", pool.Threads()), pool, func(left int) int { return rng.IntN(min(left, 50) + 1) })
+			pool.Close()
 		}
 		kernel.SetISA("")
 	}
-	t.Logf("%d models, of each rotary scaling: %v", cases, scalings)
-	if scalings["yarn"] == 0 {
-		t.Error("no model has yarn")
+	t.Logf("%d models, of each rotary scaling: %v, of each family: %v", cases, scalings, families)
+	if !testing.Short() && (len(scalings) < 4 || len(families) < 10) {
+		t.Error("some scaling or family had no model")
 	}
 }
 

@@ -26,6 +26,7 @@ type ropeJSON struct {
 	BetaSlow         float64  `json:"beta_slow"`
 	Truncate         *bool    `json:"truncate"`
 	Finetuned        *bool    `json:"finetuned"` // changes nothing
+	PartialRotary    *float64 `json:"partial_rotary_factor"`
 }
 
 // UnmarshalJSON refuses fields that it doesn't know: scaling has many variants, and each changes every number.
@@ -45,6 +46,9 @@ func (r *ropeJSON) scaling(context int) (RopeScaling, error) {
 	kind := r.RopeType
 	if kind == "" {
 		kind = r.Type
+	}
+	if r.PartialRotary != nil && *r.PartialRotary != 1 {
+		return RopeScaling{}, fmt.Errorf("config field partial_rotary_factor is %g: %w", *r.PartialRotary, ErrUnsupported)
 	}
 	if kind == "" || kind == "default" {
 		return RopeScaling{}, nil
@@ -112,7 +116,7 @@ type configJSON struct {
 	TieEmbeddings     *bool           `json:"tie_word_embeddings"`
 	AttentionBias     *bool           `json:"attention_bias"`
 	MLPBias           bool            `json:"mlp_bias"`
-	HiddenAct         string          `json:"hidden_act"`
+	HiddenAct         *string         `json:"hidden_act"`
 	BOS               json.RawMessage `json:"bos_token_id"`
 	EOS               json.RawMessage `json:"eos_token_id"`
 	Pad               json.RawMessage `json:"pad_token_id"`
@@ -163,23 +167,32 @@ func (j *configJSON) checkWindow(arch string) error {
 	return nil
 }
 
-// changesResult lists fields of other architectures that would change the
-// numbers, with the values under which they do nothing.
+// changesResult lists fields of other architectures and of other engines' checkpoints that would change the numbers, with the values under
+// which they do nothing.
 var changesResult = map[string][]string{
-	"attn_logit_softcapping":  {"null"},
-	"final_logit_softcapping": {"null"},
-	"logit_scale":             {"null", "1", "1.0"},
-	"logits_scaling":          {"null", "1", "1.0"},
-	"embedding_multiplier":    {"null", "1", "1.0"},
-	"residual_multiplier":     {"null", "1", "1.0"},
-	"attention_multiplier":    {"null"},
-	"query_pre_attn_scalar":   {"null"},
-	"partial_rotary_factor":   {"null", "1", "1.0"},
-	"quantization_config":     {"null"},
-	"num_experts":             {"null", "0"},
-	"num_local_experts":       {"null", "0"},
-	"no_rope_layers":          {"null", "[]"},
+	// factors and limits
+	"attn_logit_softcapping": {"null"}, "final_logit_softcapping": {"null"}, "attention_multiplier": {"null"}, "query_pre_attn_scalar": {"null"},
+	"logit_scale": one, "logits_scaling": one, "embedding_multiplier": one, "residual_multiplier": one, "residual_scale": one, "scale_emb": one,
+	"scale_depth": {"null"}, "attn_temperature_tuning": off, "clip_qkv": {"null"}, "attention_sinks": off, "attention_sink": off,
+	// positions
+	"partial_rotary_factor": one, "rotary_pct": one, "rope_interleaved": off, "rope_interleave": off, "no_rope_layers": {"null", "[]"},
+	"no_rope_layer_interval": {"null", "0"}, "rope_local_base_freq": {"null"}, "alibi": off, "position_embedding_type": {"null", `"rope"`, `"rotary"`},
+	// what attention sees
+	"attention_chunk_size": {"null", "0"}, "is_causal": {"null", "true"}, "use_bidirectional_attention": off, "is_encoder_decoder": off,
+	"add_cross_attention": off,
+	// other layers
+	"hidden_activation": {"null", `"silu"`, `"swish"`}, "parallel_attn": off, "use_parallel_residual": off, "use_qk_norm": off, "qk_norm": off,
+	"use_bias": off, "rms_norm_add_unit_offset": off, "num_experts": none, "num_local_experts": none, "n_routed_experts": none, "moe_num_experts": none,
+	"kv_lora_rank": none, "q_lora_rank": none, "num_kv_shared_layers": none, "attention_output_bias": off,
+	// weights that are not plain numbers
+	"quantization_config": {"null"}, "quantization": {"null"}, "compression_config": {"null"}, "pruned_heads": {"null", "{}"},
 }
+
+var (
+	one  = []string{"null", "1", "1.0"}
+	off  = []string{"null", "false"}
+	none = []string{"null", "0"}
+)
 
 // ParseConfig reads the text of a config.json. Fields that would change the
 // model's numbers and that this engine does not know are errors that name the
@@ -211,8 +224,8 @@ func ParseConfig(text []byte) (Config, error) {
 	if err := j.checkWindow(arch); err != nil {
 		return Config{}, err
 	}
-	if j.HiddenAct != "silu" && j.HiddenAct != "swish" {
-		return Config{}, fmt.Errorf("config field hidden_act is %q: %w (have silu)", j.HiddenAct, ErrUnsupported)
+	if act := j.HiddenAct; act != nil && *act != "silu" && *act != "swish" { // missing, it is silu in all families
+		return Config{}, fmt.Errorf("config field hidden_act is %q: %w (have silu)", *act, ErrUnsupported)
 	}
 	c := Config{
 		Architecture: arch, VocabSize: j.VocabSize, HiddenSize: j.HiddenSize,
@@ -308,10 +321,14 @@ func ReadConfig(dir string) (Config, error) {
 func architecture(j configJSON) (string, error) {
 	byType := map[string]string{"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}
 	if len(j.Architectures) == 1 {
-		for _, a := range byType {
-			if a == j.Architectures[0] {
-				return a, nil
+		for kind, a := range byType {
+			if a != j.Architectures[0] {
+				continue
 			}
+			if j.ModelType != "" && j.ModelType != kind { // the type is what other libraries go by
+				return "", fmt.Errorf("config field model_type is %q beside the architecture %s: %w", j.ModelType, a, ErrUnsupported)
+			}
+			return a, nil
 		}
 	}
 	if len(j.Architectures) == 0 {

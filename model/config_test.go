@@ -91,6 +91,32 @@ func TestConfigRefusals(t *testing.T) {
 		{qwen3, `"use_cache":true`, `"quantization_config":{"bits":4}`, "quantization_config", true},
 		{qwen3, `"use_cache":true`, `"partial_rotary_factor":0.5`, "partial_rotary_factor", true},
 		{qwen3, `"use_cache":true`, `"layer_types":["full_attention","sliding_attention"]`, "layer_types", true},
+		{qwen3, `"rope_scaling":null`, `"rope_scaling":{"rope_type":"longrope","factor":4.0}`, "longrope", true},
+		{qwen3, `"rope_scaling":null`, `"rope_scaling":{"rope_type":"default","mrope_section":[16,24,24]}`, "mrope_section", true},
+		{qwen3, `"rope_scaling":null`, `"rope_parameters":{"rope_type":"default","rope_theta":1e6,"partial_rotary_factor":0.25}`, "partial_rotary_factor", true},
+		{qwen3, `"rope_scaling":null`, `"rope_parameters":{"full_attention":{"rope_type":"default"}}`, "full_attention", true},
+		{qwen3, `"use_cache":true`, `"mlp_bias":true`, "mlp_bias", true},
+		{qwen3, `"hidden_act":"silu"`, `"hidden_act":"gelu_pytorch_tanh"`, "hidden_act", true},
+		{qwen3, `"use_cache":true`, `"hidden_activation":"gelu"`, "hidden_activation", true},
+		{llama3, `"pretraining_tp":1`, `"attention_multiplier":0.0078125`, "attention_multiplier", true},
+		{llama3, `"pretraining_tp":1`, `"residual_multiplier":0.22`, "residual_multiplier", true},
+		{llama3, `"pretraining_tp":1`, `"embedding_multiplier":12`, "embedding_multiplier", true},
+		{llama3, `"pretraining_tp":1`, `"logits_scaling":8.0`, "logits_scaling", true},
+		{llama3, `"pretraining_tp":1`, `"rope_interleaved":true`, "rope_interleaved", true},
+		{llama3, `"pretraining_tp":1`, `"no_rope_layers":[1,1,1,0]`, "no_rope_layers", true},
+		{llama3, `"pretraining_tp":1`, `"attention_chunk_size":8192`, "attention_chunk_size", true},
+		{llama3, `"pretraining_tp":1`, `"is_causal":false`, "is_causal", true},
+		{llama3, `"pretraining_tp":1`, `"use_bidirectional_attention":true`, "use_bidirectional_attention", true},
+		{llama3, `"pretraining_tp":1`, `"num_local_experts":8`, "num_local_experts", true},
+		{llama3, `"pretraining_tp":1`, `"n_routed_experts":64`, "n_routed_experts", true},
+		{llama3, `"pretraining_tp":1`, `"kv_lora_rank":512`, "kv_lora_rank", true},
+		{llama3, `"pretraining_tp":1`, `"use_qk_norm":true`, "use_qk_norm", true},
+		{llama3, `"pretraining_tp":1`, `"rms_norm_add_unit_offset":true`, "rms_norm_add_unit_offset", true},
+		{llama3, `"pretraining_tp":1`, `"quantization":{"group_size":64,"bits":4}`, "quantization", true},
+		{llama3, `"pretraining_tp":1`, `"alibi":true`, "alibi", true},
+		{llama3, `"model_type":"llama"`, `"model_type":"granite"`, "model_type", true},
+		{qwen2, `"model_type":"qwen2"`, `"model_type":"qwen3"`, "model_type", true},
+		{qwen3, `["Qwen3ForCausalLM"]`, `["GemmaForCausalLM"]`, "architectures", true},
 		{qwen3, `["Qwen3ForCausalLM"]`, `["Qwen3MoeForCausalLM"]`, "architectures", true},
 		{qwen3, `["Qwen3ForCausalLM"]`, `["LlamaForCausalLM","Other"]`, "architectures", true},
 		{llama3, `"pretraining_tp":1`, `"sliding_window":4096`, "sliding_window", true},
@@ -115,6 +141,39 @@ func TestConfigRefusals(t *testing.T) {
 		}
 		if !strings.Contains(err.Error(), c.field) || errors.Is(err, ErrUnsupported) != c.unsupported {
 			t.Errorf("%s: error %q; want the field %s, unsupported %v", c.new, err, c.field, c.unsupported)
+		}
+	}
+}
+
+// TestConfigAccepts changes one field of a good configuration in a way that changes no result.
+func TestConfigAccepts(t *testing.T) {
+	for _, c := range []struct {
+		text, old, new string
+		check          func(c Config) bool
+	}{
+		{qwen3, `"hidden_act":"silu",`, ``, nil},
+		{qwen3, `"hidden_act":"silu"`, `"hidden_act":"swish"`, nil},
+		{qwen3, `"use_cache":true`, `"rope_interleaved":false,"is_llama_config":true,"partial_rotary_factor":1.0,"num_experts":null`, nil},
+		{qwen3, `"sliding_window":null`, `"sliding_window":4096`, nil}, // use_sliding_window is false
+		{qwen3, `"sliding_window":null`, `"sliding_window":40960,"layer_types":["sliding_attention"]`, nil},
+		{qwen3, `"head_dim":128,`, ``, func(c Config) bool { return c.HeadDim == 128 }},
+		{qwen2, `"num_key_value_heads":2`, `"head_dim":32,"num_key_value_heads":2`, func(c Config) bool { return c.HeadDim == 32 }},
+		{qwen3, `"attention_bias":false`, `"attention_bias":true`, func(c Config) bool { return c.AttentionBias && c.OutputBias }},
+		{llama3, `"attention_bias":false`, `"attention_bias":true`, func(c Config) bool { return c.AttentionBias && c.OutputBias }},
+		{qwen2, `"hidden_act":"silu"`, `"attention_bias":false`, func(c Config) bool { return c.AttentionBias && !c.OutputBias }}, // the family has them always
+		{llama3, `"mlp_bias":false`, `"mlp_bias":true`, func(c Config) bool { return c.MLPBias }},
+		{qwen3, `"tie_word_embeddings":true,`, ``, func(c Config) bool { return !c.TieEmbeddings }},
+		{qwen3, `"rope_scaling":null,"rope_theta":1000000`, `"rope_parameters":{"rope_type":"default","rope_theta":5000000,"partial_rotary_factor":1.0}`,
+			func(c Config) bool { return c.RopeTheta == 5e6 && c.RopeScaling.Type == "" }},
+		{llama3, `"architectures":["LlamaForCausalLM"],`, ``, nil},
+		{llama3, `"model_type":"llama",`, ``, nil},
+	} {
+		if !strings.Contains(c.text, c.old) {
+			t.Fatalf("the text has no %s", c.old)
+		}
+		got, err := ParseConfig([]byte(strings.Replace(c.text, c.old, c.new, 1)))
+		if err != nil || c.check != nil && !c.check(got) {
+			t.Errorf("%s instead of %s: %+v (%v)", c.new, c.old, got, err)
 		}
 	}
 }
