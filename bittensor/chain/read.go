@@ -1,0 +1,201 @@
+package chain
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/nanteos/nanteos/bittensor/chain/rpc"
+	"github.com/nanteos/nanteos/bittensor/metadata"
+)
+
+// rounds is how often all endpoints are asked before a read gives up, with time left.
+const rounds = 3
+
+// Call sends a JSON-RPC request that changes nothing, as the client's own reads do: with hedging, other endpoints after a failure, and
+// archives for pruned state. It is the way to methods that the client doesn't wrap.
+func (c *Client) Call(ctx context.Context, method string, params ...any) (json.RawMessage, error) {
+	return c.ask(ctx, nil, method, params...)
+}
+
+// ask is Call with a look at the answer: one that accept refuses is asked of the next endpoint.
+func (c *Client) ask(ctx context.Context, accept func(json.RawMessage) error, method string, params ...any) (json.RawMessage, error) {
+	ctx, cancel := c.deadline(ctx, c.cfg.Timeout)
+	defer cancel()
+	r := reading{c: c, accept: accept, method: method, params: params, queue: c.order(), results: make(chan result)}
+	raw, err := r.run(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read %s: %w", method, err)
+	}
+	return raw, nil
+}
+
+func (c *Client) deadline(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, d)
+}
+
+// reading is one read on its way through the endpoints.
+type reading struct {
+	c       *Client
+	accept  func(json.RawMessage) error
+	method  string
+	params  []any
+	queue   []*endpoint // still to be asked in this round
+	results chan result
+	flying  int
+	errs    []error
+	pruned  bool
+	archive bool // the archives had their turn
+}
+
+type result struct {
+	raw json.RawMessage
+	err error
+}
+
+func (r *reading) run(ctx context.Context) (json.RawMessage, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer func() {
+		cancel()
+		for ; r.flying > 0; r.flying-- { // calls end at once when cancelled
+			<-r.results
+		}
+	}()
+	for round := 1; ; round++ {
+		raw, err, again := r.round(ctx)
+		if !again || round == rounds || ctx.Err() != nil {
+			return raw, err
+		}
+		select { // all failed: they may be about to reconnect
+		case <-time.After(100*time.Millisecond + rand.N(time.Duration(round)*time.Second)):
+		case <-ctx.Done():
+			return raw, err
+		}
+		r.queue = r.c.order()
+	}
+}
+
+// round asks one endpoint after the other, the next when one failed or is slow, until one answers.
+func (r *reading) round(ctx context.Context) (raw json.RawMessage, err error, again bool) {
+	r.errs = nil
+	hedge := time.NewTimer(r.next(ctx))
+	defer hedge.Stop()
+	for r.flying > 0 {
+		select {
+		case <-hedge.C:
+			if len(r.queue) > 0 {
+				hedge.Reset(r.next(ctx))
+			}
+		case a := <-r.results:
+			r.flying--
+			if a.err == nil && r.accept != nil {
+				a.err = r.accept(a.raw)
+			}
+			if a.err == nil {
+				return a.raw, nil, false
+			}
+			r.errs = append(r.errs, a.err)
+			kind := classify(a.err)
+			if kind == final {
+				return nil, a.err, false
+			}
+			r.pruned = r.pruned || kind == pruned
+			again = again || kind == broken
+			if r.flying == 0 && len(r.queue) == 0 && r.pruned && !r.archive {
+				r.archive = true
+				r.queue = r.c.archives(true)
+			}
+			if len(r.queue) > 0 && ctx.Err() == nil {
+				hedge.Reset(r.next(ctx))
+			}
+		}
+	}
+	err = errors.Join(r.errs...)
+	if len(r.errs) == 1 {
+		err = r.errs[0]
+	}
+	if r.pruned {
+		err = fmt.Errorf("%w: %w", ErrPruned, err)
+	}
+	return nil, err, again
+}
+
+// next asks the first endpoint in the queue and returns how long to wait before the one after it is asked too.
+func (r *reading) next(ctx context.Context) time.Duration {
+	if len(r.queue) == 0 {
+		return time.Hour
+	}
+	e := r.queue[0]
+	r.queue = r.queue[1:]
+	r.flying++
+	go func() {
+		raw, err := e.call(ctx, r.method, r.params...)
+		r.results <- result{raw, err}
+	}()
+	wait := e.percentile(0.95)
+	if wait == 0 {
+		wait = time.Second
+	}
+	return min(max(wait, r.c.cfg.HedgeMin), r.c.cfg.HedgeMax)
+}
+
+// kind says what an error of one endpoint means for the others.
+type kind int
+
+const (
+	final     kind = iota // any endpoint would say the same
+	elsewhere             // another one may know better
+	pruned                // the state is gone here
+	broken                // the connection, not the node's word
+)
+
+func classify(err error) kind {
+	var own *rpc.Error
+	switch {
+	case errors.Is(err, metadata.ErrType), errors.Is(err, metadata.ErrUnknown):
+		return final
+	case errors.Is(err, ErrNoBlock):
+		return elsewhere
+	case !errors.As(err, &own):
+		return broken
+	}
+	text := strings.ToLower(own.Message + " " + own.DataText())
+	has := func(words ...string) bool {
+		for _, w := range words {
+			if strings.Contains(text, w) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case has("state already discarded", "unknownblock", "unknown block", "header was not found", "header not found", "not found in the database"):
+		return pruned
+	case has("rate limit", "limit exceeded", "too many", "overloaded", "busy"):
+		return broken
+	case own.Code == -32601 || own.Code == -32603:
+		return elsewhere
+	}
+	return final
+}
+
+// archives returns the archive endpoints, opened at their first use.
+func (c *Client) archives(open bool) []*endpoint {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if open && c.archived == nil && !c.closed {
+		for _, u := range c.cfg.Archive {
+			if e, err := c.newEndpoint(u, true); err == nil {
+				c.archived = append(c.archived, e)
+			}
+		}
+	}
+	return append([]*endpoint{}, c.archived...)
+}
