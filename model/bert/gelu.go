@@ -26,19 +26,22 @@ type geluPoint [5]float64
 // Below -8 the result is -0, above 8 it is x; a NaN stays one. The error is within one unit of the last place of binary32 where x >= -3, and below 3e-10
 // everywhere else.
 func gelu(x []float32) {
+	const (
+		round = 3 << 51        // x+round-round is x rounded to even, |x| < 2^51
+		zero  = 0x433800 << 40 // the bits of round: those of x+round are n more
+	)
 	table := geluTable()
 	for i, v := range x {
 		f := float64(v)
-		switch {
-		case f >= geluReach || v != v:
-			continue
-		case f <= -geluReach:
-			x[i] = float32(math.Copysign(0, -1))
+		if !(f > -geluReach && f < geluReach) {
+			if f <= -geluReach {
+				x[i] = float32(math.Copysign(0, -1))
+			}
 			continue
 		}
-		n := math.RoundToEven(f * geluSteps)
-		h := f - float64(n*(1.0/geluSteps))
-		c := &table[int(n)+geluReach*geluSteps]
+		s := float64(f*geluSteps) + round
+		h := f - float64((s-round)*(1.0/geluSteps))
+		c := &table[math.Float64bits(s)-(zero-geluReach*geluSteps)]
 		p := float64(c[4]*h) + c[3]
 		p = float64(p*h) + c[2]
 		p = float64(p*h) + c[1]

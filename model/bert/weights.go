@@ -1,9 +1,7 @@
 package bert
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -37,19 +35,9 @@ type table struct {
 
 // row writes row i, widened to float32. It reads foreign memory: see guard.
 func (t *table) row(dst []float32, i int) {
-	size := t.t.DType.Size()
-	data := t.t.Data[i*t.width*size:][:t.width*size]
-	if t.t.DType == safetensors.F32 {
-		for j := range dst[:t.width] {
-			dst[j] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*j:]))
-		}
-		return
-	}
-	x, err := safetensors.Tensor{DType: t.t.DType, Shape: []int{t.width}, Data: data}.Float32s()
-	if err != nil { // ruled out in fetch
+	if err := t.t.Widen(dst[:t.width], i*t.width); err != nil { // ruled out in fetch
 		panic(err)
 	}
-	copy(dst, x)
 }
 
 // loader fetches weights by name and keeps the first error.
@@ -140,21 +128,33 @@ func (l *loader) vector(name string, shape ...int) []float32 {
 	return x
 }
 
-// matrix packs weights [rows][cols] below each other.
+// matrix packs weights [rows][cols] below each other, a panel at a time, so that no second copy of them is in memory.
 func (l *loader) matrix(rows, cols int, names ...string) *kernel.Packed {
-	var all []float32
+	var parts []safetensors.Tensor
 	for _, name := range names {
-		x := l.vector(name, rows, cols)
-		if l.err != nil {
-			return nil
-		}
-		if len(names) == 1 {
-			all = x
-		} else {
-			all = append(all, x...)
-		}
+		parts = append(parts, l.fetch(name, rows, cols))
 	}
-	return kernel.Pack(all, rows*len(names), cols)
+	if l.err != nil {
+		return nil
+	}
+	n := rows * len(parts)
+	w, panel := kernel.NewPacked(n, cols), make([]float32, kernel.PanelWidth*cols)
+	for p := range w.Panels() {
+		first := p * kernel.PanelWidth
+		columns := min(kernel.PanelWidth, n-first)
+		for c := range columns {
+			r := first + c
+			if err := parts[r/rows].Widen(panel[c*cols:(c+1)*cols], r%rows*cols); err != nil {
+				l.err = err
+				return nil
+			}
+		}
+		kernel.TransposeStrided(w.Panel(p), kernel.PanelWidth, panel, cols, columns, cols)
+	}
+	for _, t := range parts {
+		t.Forget(0, t.Len())
+	}
+	return w
 }
 
 func (l *loader) norm(name string, n int) norm {
