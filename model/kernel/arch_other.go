@@ -4,14 +4,19 @@ package kernel
 
 // Without assembly every kernel is its portable form.
 
+// A pool's threads don't wait awake where pause can't tell the processor that they wait.
+const pauses = 0
+
+func pause() {}
+
 func detect() isaLevel { return levelGeneric }
 
 func tile(y []float32, ldy int, x []float32, rowStep, depthStep, m, k int, panel []float32, accumulate bool) {
 	tileGeneric(y, ldy, x, rowStep, depthStep, m, k, panel, accumulate)
 }
 
-func tileBF16(y []float32, ldy int, x []float32, rowStep, depthStep, m, k int, panel []uint16, accumulate bool) {
-	tileGenericBF16(y, ldy, x, rowStep, depthStep, m, k, panel, accumulate)
+func tile16(y []float32, ldy int, x []float32, rowStep, depthStep, m, k int, panel []uint16, s storage, accumulate bool) {
+	tileGeneric16(y, ldy, x, rowStep, depthStep, m, k, panel, s, accumulate)
 }
 
 func transpose(dst []float32, ldd int, src []float32, lds, rows, cols int) {
@@ -28,6 +33,7 @@ func axpyVec(y []float32, a float32, x []float32)          { axpyGeneric(y, a, x
 func adamwVec(o *AdamW, param, grad, m, v []float32)       { adamwGeneric(o, param, grad, m, v) }
 func toBF16Vec(dst []uint16, src []float32)                { toBF16Generic(dst, src) }
 func fromBF16Vec(dst []float32, src []uint16)              { fromBF16Generic(dst, src) }
+func fromF16Vec(dst []float32, src []uint16)               { fromF16Generic(dst, src) }
 func ropeVec(a, b, cos, sin []float32)                     { ropeGeneric(a, b, cos, sin) }
 func maxVec(x []float32) float32                           { return maxGeneric(x) }
 func sumLanes(l *lanes, x []float32)                       { sumGeneric(l, x) }

@@ -3,7 +3,7 @@
 #include "textflag.h"
 
 // func tile1x32AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *float32, accumulate int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile1x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
@@ -29,24 +29,32 @@ start:
 	JLT  rest
 
 quad:
+	PREFETCHT0   2048(DX)
+	PREFETCHT0   2112(DX)
 	VMOVUPS      (DX), Z2
 	VMOVUPS      64(DX), Z3
 	VBROADCASTSS (SI), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
 	ADDQ         CX, SI
+	PREFETCHT0   2176(DX)
+	PREFETCHT0   2240(DX)
 	VMOVUPS      128(DX), Z2
 	VMOVUPS      192(DX), Z3
 	VBROADCASTSS (SI), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
 	ADDQ         CX, SI
+	PREFETCHT0   2304(DX)
+	PREFETCHT0   2368(DX)
 	VMOVUPS      256(DX), Z2
 	VMOVUPS      320(DX), Z3
 	VBROADCASTSS (SI), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
 	ADDQ         CX, SI
+	PREFETCHT0   2432(DX)
+	PREFETCHT0   2496(DX)
 	VMOVUPS      384(DX), Z2
 	VMOVUPS      448(DX), Z3
 	VBROADCASTSS (SI), Z4
@@ -62,6 +70,8 @@ rest:
 	JZ   done
 
 single:
+	PREFETCHT0   2048(DX)
+	PREFETCHT0   2112(DX)
 	VMOVUPS      (DX), Z2
 	VMOVUPS      64(DX), Z3
 	VBROADCASTSS (SI), Z4
@@ -79,7 +89,7 @@ done:
 	RET
 
 // func tile2x32AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *float32, accumulate int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile2x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
@@ -110,6 +120,8 @@ start:
 	JLT  rest
 
 quad:
+	PREFETCHT0   2048(SI)
+	PREFETCHT0   2112(SI)
 	VMOVUPS      (SI), Z4
 	VMOVUPS      64(SI), Z5
 	VBROADCASTSS (R8), Z6
@@ -119,6 +131,8 @@ quad:
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
 	ADDQ         BX, R8
+	PREFETCHT0   2176(SI)
+	PREFETCHT0   2240(SI)
 	VMOVUPS      128(SI), Z4
 	VMOVUPS      192(SI), Z5
 	VBROADCASTSS (R8), Z6
@@ -128,6 +142,8 @@ quad:
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
 	ADDQ         BX, R8
+	PREFETCHT0   2304(SI)
+	PREFETCHT0   2368(SI)
 	VMOVUPS      256(SI), Z4
 	VMOVUPS      320(SI), Z5
 	VBROADCASTSS (R8), Z6
@@ -137,6 +153,8 @@ quad:
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
 	ADDQ         BX, R8
+	PREFETCHT0   2432(SI)
+	PREFETCHT0   2496(SI)
 	VMOVUPS      384(SI), Z4
 	VMOVUPS      448(SI), Z5
 	VBROADCASTSS (R8), Z6
@@ -155,6 +173,8 @@ rest:
 	JZ   done
 
 single:
+	PREFETCHT0   2048(SI)
+	PREFETCHT0   2112(SI)
 	VMOVUPS      (SI), Z4
 	VMOVUPS      64(SI), Z5
 	VBROADCASTSS (R8), Z6
@@ -178,7 +198,7 @@ done:
 	RET
 
 // func tile3x32AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *float32, accumulate int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile3x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
@@ -214,6 +234,8 @@ start:
 	JLT  rest
 
 quad:
+	PREFETCHT0   2048(SI)
+	PREFETCHT0   2112(SI)
 	VMOVUPS      (SI), Z6
 	VMOVUPS      64(SI), Z7
 	VBROADCASTSS (R8), Z8
@@ -226,6 +248,8 @@ quad:
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
 	ADDQ         BX, R8
+	PREFETCHT0   2176(SI)
+	PREFETCHT0   2240(SI)
 	VMOVUPS      128(SI), Z6
 	VMOVUPS      192(SI), Z7
 	VBROADCASTSS (R8), Z8
@@ -238,6 +262,8 @@ quad:
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
 	ADDQ         BX, R8
+	PREFETCHT0   2304(SI)
+	PREFETCHT0   2368(SI)
 	VMOVUPS      256(SI), Z6
 	VMOVUPS      320(SI), Z7
 	VBROADCASTSS (R8), Z8
@@ -250,6 +276,8 @@ quad:
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
 	ADDQ         BX, R8
+	PREFETCHT0   2432(SI)
+	PREFETCHT0   2496(SI)
 	VMOVUPS      384(SI), Z6
 	VMOVUPS      448(SI), Z7
 	VBROADCASTSS (R8), Z8
@@ -271,6 +299,8 @@ rest:
 	JZ   done
 
 single:
+	PREFETCHT0   2048(SI)
+	PREFETCHT0   2112(SI)
 	VMOVUPS      (SI), Z6
 	VMOVUPS      64(SI), Z7
 	VBROADCASTSS (R8), Z8
@@ -300,7 +330,7 @@ done:
 	RET
 
 // func tile4x32AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *float32, accumulate int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile4x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
@@ -343,6 +373,8 @@ start:
 	JLT  rest
 
 quad:
+	PREFETCHT0   2048(SI)
+	PREFETCHT0   2112(SI)
 	VMOVUPS      (SI), Z8
 	VMOVUPS      64(SI), Z9
 	VBROADCASTSS (R8), Z10
@@ -359,6 +391,8 @@ quad:
 	VFMADD231PS  Z9, Z10, Z7
 	ADDQ         BX, R8
 	ADDQ         BX, R9
+	PREFETCHT0   2176(SI)
+	PREFETCHT0   2240(SI)
 	VMOVUPS      128(SI), Z8
 	VMOVUPS      192(SI), Z9
 	VBROADCASTSS (R8), Z10
@@ -375,6 +409,8 @@ quad:
 	VFMADD231PS  Z9, Z10, Z7
 	ADDQ         BX, R8
 	ADDQ         BX, R9
+	PREFETCHT0   2304(SI)
+	PREFETCHT0   2368(SI)
 	VMOVUPS      256(SI), Z8
 	VMOVUPS      320(SI), Z9
 	VBROADCASTSS (R8), Z10
@@ -391,6 +427,8 @@ quad:
 	VFMADD231PS  Z9, Z10, Z7
 	ADDQ         BX, R8
 	ADDQ         BX, R9
+	PREFETCHT0   2432(SI)
+	PREFETCHT0   2496(SI)
 	VMOVUPS      384(SI), Z8
 	VMOVUPS      448(SI), Z9
 	VBROADCASTSS (R8), Z10
@@ -416,6 +454,8 @@ rest:
 	JZ   done
 
 single:
+	PREFETCHT0   2048(SI)
+	PREFETCHT0   2112(SI)
 	VMOVUPS      (SI), Z8
 	VMOVUPS      64(SI), Z9
 	VBROADCASTSS (R8), Z10
@@ -452,7 +492,7 @@ done:
 	RET
 
 // func tile5x32AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *float32, accumulate int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile5x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
@@ -500,6 +540,8 @@ start:
 	JLT  rest
 
 quad:
+	PREFETCHT0   2048(SI)
+	PREFETCHT0   2112(SI)
 	VMOVUPS      (SI), Z10
 	VMOVUPS      64(SI), Z11
 	VBROADCASTSS (R8), Z12
@@ -519,6 +561,8 @@ quad:
 	VFMADD231PS  Z11, Z12, Z9
 	ADDQ         BX, R8
 	ADDQ         BX, R9
+	PREFETCHT0   2176(SI)
+	PREFETCHT0   2240(SI)
 	VMOVUPS      128(SI), Z10
 	VMOVUPS      192(SI), Z11
 	VBROADCASTSS (R8), Z12
@@ -538,6 +582,8 @@ quad:
 	VFMADD231PS  Z11, Z12, Z9
 	ADDQ         BX, R8
 	ADDQ         BX, R9
+	PREFETCHT0   2304(SI)
+	PREFETCHT0   2368(SI)
 	VMOVUPS      256(SI), Z10
 	VMOVUPS      320(SI), Z11
 	VBROADCASTSS (R8), Z12
@@ -557,6 +603,8 @@ quad:
 	VFMADD231PS  Z11, Z12, Z9
 	ADDQ         BX, R8
 	ADDQ         BX, R9
+	PREFETCHT0   2432(SI)
+	PREFETCHT0   2496(SI)
 	VMOVUPS      384(SI), Z10
 	VMOVUPS      448(SI), Z11
 	VBROADCASTSS (R8), Z12
@@ -585,6 +633,8 @@ rest:
 	JZ   done
 
 single:
+	PREFETCHT0   2048(SI)
+	PREFETCHT0   2112(SI)
 	VMOVUPS      (SI), Z10
 	VMOVUPS      64(SI), Z11
 	VBROADCASTSS (R8), Z12
@@ -627,7 +677,7 @@ done:
 	RET
 
 // func tile6x32AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *float32, accumulate int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile6x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
@@ -680,6 +730,8 @@ start:
 	JLT  rest
 
 quad:
+	PREFETCHT0   2048(SI)
+	PREFETCHT0   2112(SI)
 	VMOVUPS      (SI), Z12
 	VMOVUPS      64(SI), Z13
 	VBROADCASTSS (R8), Z14
@@ -702,6 +754,8 @@ quad:
 	VFMADD231PS  Z13, Z14, Z11
 	ADDQ         BX, R8
 	ADDQ         BX, R9
+	PREFETCHT0   2176(SI)
+	PREFETCHT0   2240(SI)
 	VMOVUPS      128(SI), Z12
 	VMOVUPS      192(SI), Z13
 	VBROADCASTSS (R8), Z14
@@ -724,6 +778,8 @@ quad:
 	VFMADD231PS  Z13, Z14, Z11
 	ADDQ         BX, R8
 	ADDQ         BX, R9
+	PREFETCHT0   2304(SI)
+	PREFETCHT0   2368(SI)
 	VMOVUPS      256(SI), Z12
 	VMOVUPS      320(SI), Z13
 	VBROADCASTSS (R8), Z14
@@ -746,6 +802,8 @@ quad:
 	VFMADD231PS  Z13, Z14, Z11
 	ADDQ         BX, R8
 	ADDQ         BX, R9
+	PREFETCHT0   2432(SI)
+	PREFETCHT0   2496(SI)
 	VMOVUPS      384(SI), Z12
 	VMOVUPS      448(SI), Z13
 	VBROADCASTSS (R8), Z14
@@ -777,6 +835,8 @@ rest:
 	JZ   done
 
 single:
+	PREFETCHT0   2048(SI)
+	PREFETCHT0   2112(SI)
 	VMOVUPS      (SI), Z12
 	VMOVUPS      64(SI), Z13
 	VBROADCASTSS (R8), Z14
@@ -825,7 +885,7 @@ done:
 	RET
 
 // func tile7x32AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *float32, accumulate int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile7x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
@@ -885,6 +945,8 @@ start:
 	JLT  rest
 
 quad:
+	PREFETCHT0   2048(SI)
+	PREFETCHT0   2112(SI)
 	VMOVUPS      (SI), Z14
 	VMOVUPS      64(SI), Z15
 	VBROADCASTSS (R8), Z16
@@ -911,6 +973,8 @@ quad:
 	ADDQ         BX, R8
 	ADDQ         BX, R9
 	ADDQ         BX, R10
+	PREFETCHT0   2176(SI)
+	PREFETCHT0   2240(SI)
 	VMOVUPS      128(SI), Z14
 	VMOVUPS      192(SI), Z15
 	VBROADCASTSS (R8), Z16
@@ -937,6 +1001,8 @@ quad:
 	ADDQ         BX, R8
 	ADDQ         BX, R9
 	ADDQ         BX, R10
+	PREFETCHT0   2304(SI)
+	PREFETCHT0   2368(SI)
 	VMOVUPS      256(SI), Z14
 	VMOVUPS      320(SI), Z15
 	VBROADCASTSS (R8), Z16
@@ -963,6 +1029,8 @@ quad:
 	ADDQ         BX, R8
 	ADDQ         BX, R9
 	ADDQ         BX, R10
+	PREFETCHT0   2432(SI)
+	PREFETCHT0   2496(SI)
 	VMOVUPS      384(SI), Z14
 	VMOVUPS      448(SI), Z15
 	VBROADCASTSS (R8), Z16
@@ -998,6 +1066,8 @@ rest:
 	JZ   done
 
 single:
+	PREFETCHT0   2048(SI)
+	PREFETCHT0   2112(SI)
 	VMOVUPS      (SI), Z14
 	VMOVUPS      64(SI), Z15
 	VBROADCASTSS (R8), Z16
@@ -1053,7 +1123,7 @@ done:
 	RET
 
 // func tile8x32AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *float32, accumulate int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile8x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
@@ -1118,6 +1188,8 @@ start:
 	JLT  rest
 
 quad:
+	PREFETCHT0   2048(SI)
+	PREFETCHT0   2112(SI)
 	VMOVUPS      (SI), Z16
 	VMOVUPS      64(SI), Z17
 	VBROADCASTSS (R8), Z18
@@ -1147,6 +1219,8 @@ quad:
 	ADDQ         BX, R8
 	ADDQ         BX, R9
 	ADDQ         BX, R10
+	PREFETCHT0   2176(SI)
+	PREFETCHT0   2240(SI)
 	VMOVUPS      128(SI), Z16
 	VMOVUPS      192(SI), Z17
 	VBROADCASTSS (R8), Z18
@@ -1176,6 +1250,8 @@ quad:
 	ADDQ         BX, R8
 	ADDQ         BX, R9
 	ADDQ         BX, R10
+	PREFETCHT0   2304(SI)
+	PREFETCHT0   2368(SI)
 	VMOVUPS      256(SI), Z16
 	VMOVUPS      320(SI), Z17
 	VBROADCASTSS (R8), Z18
@@ -1205,6 +1281,8 @@ quad:
 	ADDQ         BX, R8
 	ADDQ         BX, R9
 	ADDQ         BX, R10
+	PREFETCHT0   2432(SI)
+	PREFETCHT0   2496(SI)
 	VMOVUPS      384(SI), Z16
 	VMOVUPS      448(SI), Z17
 	VBROADCASTSS (R8), Z18
@@ -1243,6 +1321,8 @@ rest:
 	JZ   done
 
 single:
+	PREFETCHT0   2048(SI)
+	PREFETCHT0   2112(SI)
 	VMOVUPS      (SI), Z16
 	VMOVUPS      64(SI), Z17
 	VBROADCASTSS (R8), Z18
@@ -1304,7 +1384,7 @@ done:
 	RET
 
 // func tile9x32AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *float32, accumulate int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile9x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
@@ -1374,6 +1454,8 @@ start:
 	JLT  rest
 
 quad:
+	PREFETCHT0   2048(SI)
+	PREFETCHT0   2112(SI)
 	VMOVUPS      (SI), Z18
 	VMOVUPS      64(SI), Z19
 	VBROADCASTSS (R8), Z20
@@ -1406,6 +1488,8 @@ quad:
 	ADDQ         BX, R8
 	ADDQ         BX, R9
 	ADDQ         BX, R10
+	PREFETCHT0   2176(SI)
+	PREFETCHT0   2240(SI)
 	VMOVUPS      128(SI), Z18
 	VMOVUPS      192(SI), Z19
 	VBROADCASTSS (R8), Z20
@@ -1438,6 +1522,8 @@ quad:
 	ADDQ         BX, R8
 	ADDQ         BX, R9
 	ADDQ         BX, R10
+	PREFETCHT0   2304(SI)
+	PREFETCHT0   2368(SI)
 	VMOVUPS      256(SI), Z18
 	VMOVUPS      320(SI), Z19
 	VBROADCASTSS (R8), Z20
@@ -1470,6 +1556,8 @@ quad:
 	ADDQ         BX, R8
 	ADDQ         BX, R9
 	ADDQ         BX, R10
+	PREFETCHT0   2432(SI)
+	PREFETCHT0   2496(SI)
 	VMOVUPS      384(SI), Z18
 	VMOVUPS      448(SI), Z19
 	VBROADCASTSS (R8), Z20
@@ -1511,6 +1599,8 @@ rest:
 	JZ   done
 
 single:
+	PREFETCHT0   2048(SI)
+	PREFETCHT0   2112(SI)
 	VMOVUPS      (SI), Z18
 	VMOVUPS      64(SI), Z19
 	VBROADCASTSS (R8), Z20
@@ -1578,7 +1668,7 @@ done:
 	RET
 
 // func tile10x32AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *float32, accumulate int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile10x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
@@ -1655,6 +1745,8 @@ start:
 	JLT  rest
 
 quad:
+	PREFETCHT0   2048(SI)
+	PREFETCHT0   2112(SI)
 	VMOVUPS      (SI), Z20
 	VMOVUPS      64(SI), Z21
 	VBROADCASTSS (R8), Z22
@@ -1691,6 +1783,8 @@ quad:
 	ADDQ         BX, R9
 	ADDQ         BX, R10
 	ADDQ         BX, R11
+	PREFETCHT0   2176(SI)
+	PREFETCHT0   2240(SI)
 	VMOVUPS      128(SI), Z20
 	VMOVUPS      192(SI), Z21
 	VBROADCASTSS (R8), Z22
@@ -1727,6 +1821,8 @@ quad:
 	ADDQ         BX, R9
 	ADDQ         BX, R10
 	ADDQ         BX, R11
+	PREFETCHT0   2304(SI)
+	PREFETCHT0   2368(SI)
 	VMOVUPS      256(SI), Z20
 	VMOVUPS      320(SI), Z21
 	VBROADCASTSS (R8), Z22
@@ -1763,6 +1859,8 @@ quad:
 	ADDQ         BX, R9
 	ADDQ         BX, R10
 	ADDQ         BX, R11
+	PREFETCHT0   2432(SI)
+	PREFETCHT0   2496(SI)
 	VMOVUPS      384(SI), Z20
 	VMOVUPS      448(SI), Z21
 	VBROADCASTSS (R8), Z22
@@ -1808,6 +1906,8 @@ rest:
 	JZ   done
 
 single:
+	PREFETCHT0   2048(SI)
+	PREFETCHT0   2112(SI)
 	VMOVUPS      (SI), Z20
 	VMOVUPS      64(SI), Z21
 	VBROADCASTSS (R8), Z22
@@ -1882,7 +1982,7 @@ done:
 	RET
 
 // func tile11x32AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *float32, accumulate int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile11x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
@@ -1964,6 +2064,8 @@ start:
 	JLT  rest
 
 quad:
+	PREFETCHT0   2048(SI)
+	PREFETCHT0   2112(SI)
 	VMOVUPS      (SI), Z22
 	VMOVUPS      64(SI), Z23
 	VBROADCASTSS (R8), Z24
@@ -2003,6 +2105,8 @@ quad:
 	ADDQ         BX, R9
 	ADDQ         BX, R10
 	ADDQ         BX, R11
+	PREFETCHT0   2176(SI)
+	PREFETCHT0   2240(SI)
 	VMOVUPS      128(SI), Z22
 	VMOVUPS      192(SI), Z23
 	VBROADCASTSS (R8), Z24
@@ -2042,6 +2146,8 @@ quad:
 	ADDQ         BX, R9
 	ADDQ         BX, R10
 	ADDQ         BX, R11
+	PREFETCHT0   2304(SI)
+	PREFETCHT0   2368(SI)
 	VMOVUPS      256(SI), Z22
 	VMOVUPS      320(SI), Z23
 	VBROADCASTSS (R8), Z24
@@ -2081,6 +2187,8 @@ quad:
 	ADDQ         BX, R9
 	ADDQ         BX, R10
 	ADDQ         BX, R11
+	PREFETCHT0   2432(SI)
+	PREFETCHT0   2496(SI)
 	VMOVUPS      384(SI), Z22
 	VMOVUPS      448(SI), Z23
 	VBROADCASTSS (R8), Z24
@@ -2129,6 +2237,8 @@ rest:
 	JZ   done
 
 single:
+	PREFETCHT0   2048(SI)
+	PREFETCHT0   2112(SI)
 	VMOVUPS      (SI), Z22
 	VMOVUPS      64(SI), Z23
 	VBROADCASTSS (R8), Z24
@@ -2209,7 +2319,7 @@ done:
 	RET
 
 // func tile12x32AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *float32, accumulate int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile12x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
@@ -2296,6 +2406,8 @@ start:
 	JLT  rest
 
 quad:
+	PREFETCHT0   2048(SI)
+	PREFETCHT0   2112(SI)
 	VMOVUPS      (SI), Z24
 	VMOVUPS      64(SI), Z25
 	VBROADCASTSS (R8), Z26
@@ -2338,6 +2450,8 @@ quad:
 	ADDQ         BX, R9
 	ADDQ         BX, R10
 	ADDQ         BX, R11
+	PREFETCHT0   2176(SI)
+	PREFETCHT0   2240(SI)
 	VMOVUPS      128(SI), Z24
 	VMOVUPS      192(SI), Z25
 	VBROADCASTSS (R8), Z26
@@ -2380,6 +2494,8 @@ quad:
 	ADDQ         BX, R9
 	ADDQ         BX, R10
 	ADDQ         BX, R11
+	PREFETCHT0   2304(SI)
+	PREFETCHT0   2368(SI)
 	VMOVUPS      256(SI), Z24
 	VMOVUPS      320(SI), Z25
 	VBROADCASTSS (R8), Z26
@@ -2422,6 +2538,8 @@ quad:
 	ADDQ         BX, R9
 	ADDQ         BX, R10
 	ADDQ         BX, R11
+	PREFETCHT0   2432(SI)
+	PREFETCHT0   2496(SI)
 	VMOVUPS      384(SI), Z24
 	VMOVUPS      448(SI), Z25
 	VBROADCASTSS (R8), Z26
@@ -2473,6 +2591,8 @@ rest:
 	JZ   done
 
 single:
+	PREFETCHT0   2048(SI)
+	PREFETCHT0   2112(SI)
 	VMOVUPS      (SI), Z24
 	VMOVUPS      64(SI), Z25
 	VBROADCASTSS (R8), Z26
@@ -2559,7 +2679,7 @@ done:
 	RET
 
 // func tile1x32BF16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile1x32BF16AVX512(SB), NOSPLIT, $0-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
@@ -2585,6 +2705,7 @@ start:
 	JLT  rest
 
 quad:
+	PREFETCHT0   2048(DX)
 	VPMOVZXWD    (DX), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VPMOVZXWD    32(DX), Z3
@@ -2593,6 +2714,7 @@ quad:
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
 	ADDQ         CX, SI
+	PREFETCHT0   2112(DX)
 	VPMOVZXWD    64(DX), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VPMOVZXWD    96(DX), Z3
@@ -2601,6 +2723,7 @@ quad:
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
 	ADDQ         CX, SI
+	PREFETCHT0   2176(DX)
 	VPMOVZXWD    128(DX), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VPMOVZXWD    160(DX), Z3
@@ -2609,6 +2732,7 @@ quad:
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
 	ADDQ         CX, SI
+	PREFETCHT0   2240(DX)
 	VPMOVZXWD    192(DX), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VPMOVZXWD    224(DX), Z3
@@ -2626,6 +2750,7 @@ rest:
 	JZ   done
 
 single:
+	PREFETCHT0   2048(DX)
 	VPMOVZXWD    (DX), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VPMOVZXWD    32(DX), Z3
@@ -2645,7 +2770,7 @@ done:
 	RET
 
 // func tile2x32BF16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile2x32BF16AVX512(SB), NOSPLIT, $0-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
@@ -2676,6 +2801,7 @@ start:
 	JLT  rest
 
 quad:
+	PREFETCHT0   2048(SI)
 	VPMOVZXWD    (SI), Z4
 	VPSLLD       $0x10, Z4, Z4
 	VPMOVZXWD    32(SI), Z5
@@ -2687,6 +2813,7 @@ quad:
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
 	ADDQ         BX, R8
+	PREFETCHT0   2112(SI)
 	VPMOVZXWD    64(SI), Z4
 	VPSLLD       $0x10, Z4, Z4
 	VPMOVZXWD    96(SI), Z5
@@ -2698,6 +2825,7 @@ quad:
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
 	ADDQ         BX, R8
+	PREFETCHT0   2176(SI)
 	VPMOVZXWD    128(SI), Z4
 	VPSLLD       $0x10, Z4, Z4
 	VPMOVZXWD    160(SI), Z5
@@ -2709,6 +2837,7 @@ quad:
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
 	ADDQ         BX, R8
+	PREFETCHT0   2240(SI)
 	VPMOVZXWD    192(SI), Z4
 	VPSLLD       $0x10, Z4, Z4
 	VPMOVZXWD    224(SI), Z5
@@ -2729,6 +2858,7 @@ rest:
 	JZ   done
 
 single:
+	PREFETCHT0   2048(SI)
 	VPMOVZXWD    (SI), Z4
 	VPSLLD       $0x10, Z4, Z4
 	VPMOVZXWD    32(SI), Z5
@@ -2754,7 +2884,7 @@ done:
 	RET
 
 // func tile3x32BF16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile3x32BF16AVX512(SB), NOSPLIT, $0-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
@@ -2790,6 +2920,7 @@ start:
 	JLT  rest
 
 quad:
+	PREFETCHT0   2048(SI)
 	VPMOVZXWD    (SI), Z6
 	VPSLLD       $0x10, Z6, Z6
 	VPMOVZXWD    32(SI), Z7
@@ -2804,6 +2935,7 @@ quad:
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
 	ADDQ         BX, R8
+	PREFETCHT0   2112(SI)
 	VPMOVZXWD    64(SI), Z6
 	VPSLLD       $0x10, Z6, Z6
 	VPMOVZXWD    96(SI), Z7
@@ -2818,6 +2950,7 @@ quad:
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
 	ADDQ         BX, R8
+	PREFETCHT0   2176(SI)
 	VPMOVZXWD    128(SI), Z6
 	VPSLLD       $0x10, Z6, Z6
 	VPMOVZXWD    160(SI), Z7
@@ -2832,6 +2965,7 @@ quad:
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
 	ADDQ         BX, R8
+	PREFETCHT0   2240(SI)
 	VPMOVZXWD    192(SI), Z6
 	VPSLLD       $0x10, Z6, Z6
 	VPMOVZXWD    224(SI), Z7
@@ -2855,6 +2989,7 @@ rest:
 	JZ   done
 
 single:
+	PREFETCHT0   2048(SI)
 	VPMOVZXWD    (SI), Z6
 	VPSLLD       $0x10, Z6, Z6
 	VPMOVZXWD    32(SI), Z7
@@ -2886,7 +3021,7 @@ done:
 	RET
 
 // func tile4x32BF16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile4x32BF16AVX512(SB), NOSPLIT, $0-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
@@ -2929,6 +3064,7 @@ start:
 	JLT  rest
 
 quad:
+	PREFETCHT0   2048(SI)
 	VPMOVZXWD    (SI), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VPMOVZXWD    32(SI), Z9
@@ -2947,6 +3083,7 @@ quad:
 	VFMADD231PS  Z9, Z10, Z7
 	ADDQ         BX, R8
 	ADDQ         BX, R9
+	PREFETCHT0   2112(SI)
 	VPMOVZXWD    64(SI), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VPMOVZXWD    96(SI), Z9
@@ -2965,6 +3102,7 @@ quad:
 	VFMADD231PS  Z9, Z10, Z7
 	ADDQ         BX, R8
 	ADDQ         BX, R9
+	PREFETCHT0   2176(SI)
 	VPMOVZXWD    128(SI), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VPMOVZXWD    160(SI), Z9
@@ -2983,6 +3121,7 @@ quad:
 	VFMADD231PS  Z9, Z10, Z7
 	ADDQ         BX, R8
 	ADDQ         BX, R9
+	PREFETCHT0   2240(SI)
 	VPMOVZXWD    192(SI), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VPMOVZXWD    224(SI), Z9
@@ -3010,6 +3149,7 @@ rest:
 	JZ   done
 
 single:
+	PREFETCHT0   2048(SI)
 	VPMOVZXWD    (SI), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VPMOVZXWD    32(SI), Z9
@@ -3048,7 +3188,7 @@ done:
 	RET
 
 // func tile5x32BF16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile5x32BF16AVX512(SB), NOSPLIT, $0-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
@@ -3096,6 +3236,7 @@ start:
 	JLT  rest
 
 quad:
+	PREFETCHT0   2048(SI)
 	VPMOVZXWD    (SI), Z10
 	VPSLLD       $0x10, Z10, Z10
 	VPMOVZXWD    32(SI), Z11
@@ -3117,6 +3258,7 @@ quad:
 	VFMADD231PS  Z11, Z12, Z9
 	ADDQ         BX, R8
 	ADDQ         BX, R9
+	PREFETCHT0   2112(SI)
 	VPMOVZXWD    64(SI), Z10
 	VPSLLD       $0x10, Z10, Z10
 	VPMOVZXWD    96(SI), Z11
@@ -3138,6 +3280,7 @@ quad:
 	VFMADD231PS  Z11, Z12, Z9
 	ADDQ         BX, R8
 	ADDQ         BX, R9
+	PREFETCHT0   2176(SI)
 	VPMOVZXWD    128(SI), Z10
 	VPSLLD       $0x10, Z10, Z10
 	VPMOVZXWD    160(SI), Z11
@@ -3159,6 +3302,7 @@ quad:
 	VFMADD231PS  Z11, Z12, Z9
 	ADDQ         BX, R8
 	ADDQ         BX, R9
+	PREFETCHT0   2240(SI)
 	VPMOVZXWD    192(SI), Z10
 	VPSLLD       $0x10, Z10, Z10
 	VPMOVZXWD    224(SI), Z11
@@ -3189,6 +3333,7 @@ rest:
 	JZ   done
 
 single:
+	PREFETCHT0   2048(SI)
 	VPMOVZXWD    (SI), Z10
 	VPSLLD       $0x10, Z10, Z10
 	VPMOVZXWD    32(SI), Z11
@@ -3233,7 +3378,7 @@ done:
 	RET
 
 // func tile6x32BF16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile6x32BF16AVX512(SB), NOSPLIT, $0-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
@@ -3286,6 +3431,7 @@ start:
 	JLT  rest
 
 quad:
+	PREFETCHT0   2048(SI)
 	VPMOVZXWD    (SI), Z12
 	VPSLLD       $0x10, Z12, Z12
 	VPMOVZXWD    32(SI), Z13
@@ -3310,6 +3456,7 @@ quad:
 	VFMADD231PS  Z13, Z14, Z11
 	ADDQ         BX, R8
 	ADDQ         BX, R9
+	PREFETCHT0   2112(SI)
 	VPMOVZXWD    64(SI), Z12
 	VPSLLD       $0x10, Z12, Z12
 	VPMOVZXWD    96(SI), Z13
@@ -3334,6 +3481,7 @@ quad:
 	VFMADD231PS  Z13, Z14, Z11
 	ADDQ         BX, R8
 	ADDQ         BX, R9
+	PREFETCHT0   2176(SI)
 	VPMOVZXWD    128(SI), Z12
 	VPSLLD       $0x10, Z12, Z12
 	VPMOVZXWD    160(SI), Z13
@@ -3358,6 +3506,7 @@ quad:
 	VFMADD231PS  Z13, Z14, Z11
 	ADDQ         BX, R8
 	ADDQ         BX, R9
+	PREFETCHT0   2240(SI)
 	VPMOVZXWD    192(SI), Z12
 	VPSLLD       $0x10, Z12, Z12
 	VPMOVZXWD    224(SI), Z13
@@ -3391,6 +3540,7 @@ rest:
 	JZ   done
 
 single:
+	PREFETCHT0   2048(SI)
 	VPMOVZXWD    (SI), Z12
 	VPSLLD       $0x10, Z12, Z12
 	VPMOVZXWD    32(SI), Z13
@@ -3441,7 +3591,7 @@ done:
 	RET
 
 // func tile7x32BF16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile7x32BF16AVX512(SB), NOSPLIT, $0-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
@@ -3501,6 +3651,7 @@ start:
 	JLT  rest
 
 quad:
+	PREFETCHT0   2048(SI)
 	VPMOVZXWD    (SI), Z14
 	VPSLLD       $0x10, Z14, Z14
 	VPMOVZXWD    32(SI), Z15
@@ -3529,6 +3680,7 @@ quad:
 	ADDQ         BX, R8
 	ADDQ         BX, R9
 	ADDQ         BX, R10
+	PREFETCHT0   2112(SI)
 	VPMOVZXWD    64(SI), Z14
 	VPSLLD       $0x10, Z14, Z14
 	VPMOVZXWD    96(SI), Z15
@@ -3557,6 +3709,7 @@ quad:
 	ADDQ         BX, R8
 	ADDQ         BX, R9
 	ADDQ         BX, R10
+	PREFETCHT0   2176(SI)
 	VPMOVZXWD    128(SI), Z14
 	VPSLLD       $0x10, Z14, Z14
 	VPMOVZXWD    160(SI), Z15
@@ -3585,6 +3738,7 @@ quad:
 	ADDQ         BX, R8
 	ADDQ         BX, R9
 	ADDQ         BX, R10
+	PREFETCHT0   2240(SI)
 	VPMOVZXWD    192(SI), Z14
 	VPSLLD       $0x10, Z14, Z14
 	VPMOVZXWD    224(SI), Z15
@@ -3622,6 +3776,7 @@ rest:
 	JZ   done
 
 single:
+	PREFETCHT0   2048(SI)
 	VPMOVZXWD    (SI), Z14
 	VPSLLD       $0x10, Z14, Z14
 	VPMOVZXWD    32(SI), Z15
@@ -3679,7 +3834,7 @@ done:
 	RET
 
 // func tile8x32BF16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile8x32BF16AVX512(SB), NOSPLIT, $0-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
@@ -3744,6 +3899,7 @@ start:
 	JLT  rest
 
 quad:
+	PREFETCHT0   2048(SI)
 	VPMOVZXWD    (SI), Z16
 	VPSLLD       $0x10, Z16, Z16
 	VPMOVZXWD    32(SI), Z17
@@ -3775,6 +3931,7 @@ quad:
 	ADDQ         BX, R8
 	ADDQ         BX, R9
 	ADDQ         BX, R10
+	PREFETCHT0   2112(SI)
 	VPMOVZXWD    64(SI), Z16
 	VPSLLD       $0x10, Z16, Z16
 	VPMOVZXWD    96(SI), Z17
@@ -3806,6 +3963,7 @@ quad:
 	ADDQ         BX, R8
 	ADDQ         BX, R9
 	ADDQ         BX, R10
+	PREFETCHT0   2176(SI)
 	VPMOVZXWD    128(SI), Z16
 	VPSLLD       $0x10, Z16, Z16
 	VPMOVZXWD    160(SI), Z17
@@ -3837,6 +3995,7 @@ quad:
 	ADDQ         BX, R8
 	ADDQ         BX, R9
 	ADDQ         BX, R10
+	PREFETCHT0   2240(SI)
 	VPMOVZXWD    192(SI), Z16
 	VPSLLD       $0x10, Z16, Z16
 	VPMOVZXWD    224(SI), Z17
@@ -3877,6 +4036,7 @@ rest:
 	JZ   done
 
 single:
+	PREFETCHT0   2048(SI)
 	VPMOVZXWD    (SI), Z16
 	VPSLLD       $0x10, Z16, Z16
 	VPMOVZXWD    32(SI), Z17
@@ -3940,7 +4100,7 @@ done:
 	RET
 
 // func tile9x32BF16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile9x32BF16AVX512(SB), NOSPLIT, $0-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
@@ -4010,6 +4170,7 @@ start:
 	JLT  rest
 
 quad:
+	PREFETCHT0   2048(SI)
 	VPMOVZXWD    (SI), Z18
 	VPSLLD       $0x10, Z18, Z18
 	VPMOVZXWD    32(SI), Z19
@@ -4044,6 +4205,7 @@ quad:
 	ADDQ         BX, R8
 	ADDQ         BX, R9
 	ADDQ         BX, R10
+	PREFETCHT0   2112(SI)
 	VPMOVZXWD    64(SI), Z18
 	VPSLLD       $0x10, Z18, Z18
 	VPMOVZXWD    96(SI), Z19
@@ -4078,6 +4240,7 @@ quad:
 	ADDQ         BX, R8
 	ADDQ         BX, R9
 	ADDQ         BX, R10
+	PREFETCHT0   2176(SI)
 	VPMOVZXWD    128(SI), Z18
 	VPSLLD       $0x10, Z18, Z18
 	VPMOVZXWD    160(SI), Z19
@@ -4112,6 +4275,7 @@ quad:
 	ADDQ         BX, R8
 	ADDQ         BX, R9
 	ADDQ         BX, R10
+	PREFETCHT0   2240(SI)
 	VPMOVZXWD    192(SI), Z18
 	VPSLLD       $0x10, Z18, Z18
 	VPMOVZXWD    224(SI), Z19
@@ -4155,6 +4319,7 @@ rest:
 	JZ   done
 
 single:
+	PREFETCHT0   2048(SI)
 	VPMOVZXWD    (SI), Z18
 	VPSLLD       $0x10, Z18, Z18
 	VPMOVZXWD    32(SI), Z19
@@ -4224,7 +4389,7 @@ done:
 	RET
 
 // func tile10x32BF16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile10x32BF16AVX512(SB), NOSPLIT, $0-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
@@ -4301,6 +4466,7 @@ start:
 	JLT  rest
 
 quad:
+	PREFETCHT0   2048(SI)
 	VPMOVZXWD    (SI), Z20
 	VPSLLD       $0x10, Z20, Z20
 	VPMOVZXWD    32(SI), Z21
@@ -4339,6 +4505,7 @@ quad:
 	ADDQ         BX, R9
 	ADDQ         BX, R10
 	ADDQ         BX, R11
+	PREFETCHT0   2112(SI)
 	VPMOVZXWD    64(SI), Z20
 	VPSLLD       $0x10, Z20, Z20
 	VPMOVZXWD    96(SI), Z21
@@ -4377,6 +4544,7 @@ quad:
 	ADDQ         BX, R9
 	ADDQ         BX, R10
 	ADDQ         BX, R11
+	PREFETCHT0   2176(SI)
 	VPMOVZXWD    128(SI), Z20
 	VPSLLD       $0x10, Z20, Z20
 	VPMOVZXWD    160(SI), Z21
@@ -4415,6 +4583,7 @@ quad:
 	ADDQ         BX, R9
 	ADDQ         BX, R10
 	ADDQ         BX, R11
+	PREFETCHT0   2240(SI)
 	VPMOVZXWD    192(SI), Z20
 	VPSLLD       $0x10, Z20, Z20
 	VPMOVZXWD    224(SI), Z21
@@ -4462,6 +4631,7 @@ rest:
 	JZ   done
 
 single:
+	PREFETCHT0   2048(SI)
 	VPMOVZXWD    (SI), Z20
 	VPSLLD       $0x10, Z20, Z20
 	VPMOVZXWD    32(SI), Z21
@@ -4538,7 +4708,7 @@ done:
 	RET
 
 // func tile11x32BF16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile11x32BF16AVX512(SB), NOSPLIT, $0-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
@@ -4620,6 +4790,7 @@ start:
 	JLT  rest
 
 quad:
+	PREFETCHT0   2048(SI)
 	VPMOVZXWD    (SI), Z22
 	VPSLLD       $0x10, Z22, Z22
 	VPMOVZXWD    32(SI), Z23
@@ -4661,6 +4832,7 @@ quad:
 	ADDQ         BX, R9
 	ADDQ         BX, R10
 	ADDQ         BX, R11
+	PREFETCHT0   2112(SI)
 	VPMOVZXWD    64(SI), Z22
 	VPSLLD       $0x10, Z22, Z22
 	VPMOVZXWD    96(SI), Z23
@@ -4702,6 +4874,7 @@ quad:
 	ADDQ         BX, R9
 	ADDQ         BX, R10
 	ADDQ         BX, R11
+	PREFETCHT0   2176(SI)
 	VPMOVZXWD    128(SI), Z22
 	VPSLLD       $0x10, Z22, Z22
 	VPMOVZXWD    160(SI), Z23
@@ -4743,6 +4916,7 @@ quad:
 	ADDQ         BX, R9
 	ADDQ         BX, R10
 	ADDQ         BX, R11
+	PREFETCHT0   2240(SI)
 	VPMOVZXWD    192(SI), Z22
 	VPSLLD       $0x10, Z22, Z22
 	VPMOVZXWD    224(SI), Z23
@@ -4793,6 +4967,7 @@ rest:
 	JZ   done
 
 single:
+	PREFETCHT0   2048(SI)
 	VPMOVZXWD    (SI), Z22
 	VPSLLD       $0x10, Z22, Z22
 	VPMOVZXWD    32(SI), Z23
@@ -4875,7 +5050,7 @@ done:
 	RET
 
 // func tile12x32BF16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile12x32BF16AVX512(SB), NOSPLIT, $0-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
@@ -4962,6 +5137,7 @@ start:
 	JLT  rest
 
 quad:
+	PREFETCHT0   2048(SI)
 	VPMOVZXWD    (SI), Z24
 	VPSLLD       $0x10, Z24, Z24
 	VPMOVZXWD    32(SI), Z25
@@ -5006,6 +5182,7 @@ quad:
 	ADDQ         BX, R9
 	ADDQ         BX, R10
 	ADDQ         BX, R11
+	PREFETCHT0   2112(SI)
 	VPMOVZXWD    64(SI), Z24
 	VPSLLD       $0x10, Z24, Z24
 	VPMOVZXWD    96(SI), Z25
@@ -5050,6 +5227,7 @@ quad:
 	ADDQ         BX, R9
 	ADDQ         BX, R10
 	ADDQ         BX, R11
+	PREFETCHT0   2176(SI)
 	VPMOVZXWD    128(SI), Z24
 	VPSLLD       $0x10, Z24, Z24
 	VPMOVZXWD    160(SI), Z25
@@ -5094,6 +5272,7 @@ quad:
 	ADDQ         BX, R9
 	ADDQ         BX, R10
 	ADDQ         BX, R11
+	PREFETCHT0   2240(SI)
 	VPMOVZXWD    192(SI), Z24
 	VPSLLD       $0x10, Z24, Z24
 	VPMOVZXWD    224(SI), Z25
@@ -5147,10 +5326,2627 @@ rest:
 	JZ   done
 
 single:
+	PREFETCHT0   2048(SI)
 	VPMOVZXWD    (SI), Z24
 	VPSLLD       $0x10, Z24, Z24
 	VPMOVZXWD    32(SI), Z25
 	VPSLLD       $0x10, Z25, Z25
+	VBROADCASTSS (R8), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (R8)(DX*1), Z26
+	VFMADD231PS  Z24, Z26, Z2
+	VFMADD231PS  Z25, Z26, Z3
+	VBROADCASTSS (R8)(DX*2), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VFMADD231PS  Z25, Z26, Z7
+	VBROADCASTSS (R9)(DX*1), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS (R9)(DX*2), Z26
+	VFMADD231PS  Z24, Z26, Z10
+	VFMADD231PS  Z25, Z26, Z11
+	VBROADCASTSS (R10), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS (R10)(DX*1), Z26
+	VFMADD231PS  Z24, Z26, Z14
+	VFMADD231PS  Z25, Z26, Z15
+	VBROADCASTSS (R10)(DX*2), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS (R11), Z26
+	VFMADD231PS  Z24, Z26, Z18
+	VFMADD231PS  Z25, Z26, Z19
+	VBROADCASTSS (R11)(DX*1), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS (R11)(DX*2), Z26
+	VFMADD231PS  Z24, Z26, Z22
+	VFMADD231PS  Z25, Z26, Z23
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	ADDQ         $0x00000040, SI
+	DECQ         DI
+	JNZ          single
+
+done:
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z22, (AX)
+	VMOVUPS Z23, 64(AX)
+	VZEROUPPER
+	RET
+
+// func tile1x32F16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile1x32F16AVX512(SB), NOSPLIT, $0-64
+	MOVQ    y+0(FP), AX
+	MOVQ    ldy+8(FP), CX
+	MOVQ    rowStep+24(FP), CX
+	MOVQ    depthStep+32(FP), CX
+	MOVQ    panel+48(FP), DX
+	MOVQ    k+40(FP), BX
+	MOVQ    x+16(FP), SI
+	MOVQ    accumulate+56(FP), DI
+	TESTQ   DI, DI
+	JZ      zero
+	MOVQ    AX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	JMP     start
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+
+start:
+	SUBQ $0x04, BX
+	JLT  rest
+
+quad:
+	PREFETCHT0   2048(DX)
+	VCVTPH2PS    (DX), Z2
+	VCVTPH2PS    32(DX), Z3
+	VBROADCASTSS (SI), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         CX, SI
+	PREFETCHT0   2112(DX)
+	VCVTPH2PS    64(DX), Z2
+	VCVTPH2PS    96(DX), Z3
+	VBROADCASTSS (SI), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         CX, SI
+	PREFETCHT0   2176(DX)
+	VCVTPH2PS    128(DX), Z2
+	VCVTPH2PS    160(DX), Z3
+	VBROADCASTSS (SI), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         CX, SI
+	PREFETCHT0   2240(DX)
+	VCVTPH2PS    192(DX), Z2
+	VCVTPH2PS    224(DX), Z3
+	VBROADCASTSS (SI), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         CX, SI
+	ADDQ         $0x00000100, DX
+	SUBQ         $0x04, BX
+	JGE          quad
+
+rest:
+	ADDQ $0x04, BX
+	JZ   done
+
+single:
+	PREFETCHT0   2048(DX)
+	VCVTPH2PS    (DX), Z2
+	VCVTPH2PS    32(DX), Z3
+	VBROADCASTSS (SI), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         CX, SI
+	ADDQ         $0x00000040, DX
+	DECQ         BX
+	JNZ          single
+
+done:
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VZEROUPPER
+	RET
+
+// func tile2x32F16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile2x32F16AVX512(SB), NOSPLIT, $0-64
+	MOVQ    y+0(FP), AX
+	MOVQ    ldy+8(FP), CX
+	MOVQ    rowStep+24(FP), DX
+	MOVQ    depthStep+32(FP), BX
+	MOVQ    panel+48(FP), SI
+	MOVQ    k+40(FP), DI
+	MOVQ    x+16(FP), R8
+	MOVQ    accumulate+56(FP), R9
+	TESTQ   R9, R9
+	JZ      zero
+	MOVQ    AX, R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	ADDQ    CX, R9
+	VMOVUPS (R9), Z2
+	VMOVUPS 64(R9), Z3
+	JMP     start
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+
+start:
+	SUBQ $0x04, DI
+	JLT  rest
+
+quad:
+	PREFETCHT0   2048(SI)
+	VCVTPH2PS    (SI), Z4
+	VCVTPH2PS    32(SI), Z5
+	VBROADCASTSS (R8), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (R8)(DX*1), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	ADDQ         BX, R8
+	PREFETCHT0   2112(SI)
+	VCVTPH2PS    64(SI), Z4
+	VCVTPH2PS    96(SI), Z5
+	VBROADCASTSS (R8), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (R8)(DX*1), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	ADDQ         BX, R8
+	PREFETCHT0   2176(SI)
+	VCVTPH2PS    128(SI), Z4
+	VCVTPH2PS    160(SI), Z5
+	VBROADCASTSS (R8), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (R8)(DX*1), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	ADDQ         BX, R8
+	PREFETCHT0   2240(SI)
+	VCVTPH2PS    192(SI), Z4
+	VCVTPH2PS    224(SI), Z5
+	VBROADCASTSS (R8), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (R8)(DX*1), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	ADDQ         BX, R8
+	ADDQ         $0x00000100, SI
+	SUBQ         $0x04, DI
+	JGE          quad
+
+rest:
+	ADDQ $0x04, DI
+	JZ   done
+
+single:
+	PREFETCHT0   2048(SI)
+	VCVTPH2PS    (SI), Z4
+	VCVTPH2PS    32(SI), Z5
+	VBROADCASTSS (R8), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (R8)(DX*1), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	ADDQ         BX, R8
+	ADDQ         $0x00000040, SI
+	DECQ         DI
+	JNZ          single
+
+done:
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	VZEROUPPER
+	RET
+
+// func tile3x32F16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile3x32F16AVX512(SB), NOSPLIT, $0-64
+	MOVQ    y+0(FP), AX
+	MOVQ    ldy+8(FP), CX
+	MOVQ    rowStep+24(FP), DX
+	MOVQ    depthStep+32(FP), BX
+	MOVQ    panel+48(FP), SI
+	MOVQ    k+40(FP), DI
+	MOVQ    x+16(FP), R8
+	MOVQ    accumulate+56(FP), R9
+	TESTQ   R9, R9
+	JZ      zero
+	MOVQ    AX, R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	ADDQ    CX, R9
+	VMOVUPS (R9), Z2
+	VMOVUPS 64(R9), Z3
+	ADDQ    CX, R9
+	VMOVUPS (R9), Z4
+	VMOVUPS 64(R9), Z5
+	JMP     start
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+
+start:
+	SUBQ $0x04, DI
+	JLT  rest
+
+quad:
+	PREFETCHT0   2048(SI)
+	VCVTPH2PS    (SI), Z6
+	VCVTPH2PS    32(SI), Z7
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS (R8)(DX*1), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS (R8)(DX*2), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	ADDQ         BX, R8
+	PREFETCHT0   2112(SI)
+	VCVTPH2PS    64(SI), Z6
+	VCVTPH2PS    96(SI), Z7
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS (R8)(DX*1), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS (R8)(DX*2), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	ADDQ         BX, R8
+	PREFETCHT0   2176(SI)
+	VCVTPH2PS    128(SI), Z6
+	VCVTPH2PS    160(SI), Z7
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS (R8)(DX*1), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS (R8)(DX*2), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	ADDQ         BX, R8
+	PREFETCHT0   2240(SI)
+	VCVTPH2PS    192(SI), Z6
+	VCVTPH2PS    224(SI), Z7
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS (R8)(DX*1), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS (R8)(DX*2), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	ADDQ         BX, R8
+	ADDQ         $0x00000100, SI
+	SUBQ         $0x04, DI
+	JGE          quad
+
+rest:
+	ADDQ $0x04, DI
+	JZ   done
+
+single:
+	PREFETCHT0   2048(SI)
+	VCVTPH2PS    (SI), Z6
+	VCVTPH2PS    32(SI), Z7
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS (R8)(DX*1), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS (R8)(DX*2), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	ADDQ         BX, R8
+	ADDQ         $0x00000040, SI
+	DECQ         DI
+	JNZ          single
+
+done:
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	VZEROUPPER
+	RET
+
+// func tile4x32F16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile4x32F16AVX512(SB), NOSPLIT, $0-64
+	MOVQ    y+0(FP), AX
+	MOVQ    ldy+8(FP), CX
+	MOVQ    rowStep+24(FP), DX
+	MOVQ    depthStep+32(FP), BX
+	MOVQ    panel+48(FP), SI
+	MOVQ    k+40(FP), DI
+	MOVQ    x+16(FP), R8
+	LEAQ    (R8)(DX*2), R9
+	ADDQ    DX, R9
+	MOVQ    accumulate+56(FP), R10
+	TESTQ   R10, R10
+	JZ      zero
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z2
+	VMOVUPS 64(R10), Z3
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z6
+	VMOVUPS 64(R10), Z7
+	JMP     start
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+
+start:
+	SUBQ $0x04, DI
+	JLT  rest
+
+quad:
+	PREFETCHT0   2048(SI)
+	VCVTPH2PS    (SI), Z8
+	VCVTPH2PS    32(SI), Z9
+	VBROADCASTSS (R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (R8)(DX*1), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS (R8)(DX*2), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS (R9), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	PREFETCHT0   2112(SI)
+	VCVTPH2PS    64(SI), Z8
+	VCVTPH2PS    96(SI), Z9
+	VBROADCASTSS (R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (R8)(DX*1), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS (R8)(DX*2), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS (R9), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	PREFETCHT0   2176(SI)
+	VCVTPH2PS    128(SI), Z8
+	VCVTPH2PS    160(SI), Z9
+	VBROADCASTSS (R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (R8)(DX*1), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS (R8)(DX*2), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS (R9), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	PREFETCHT0   2240(SI)
+	VCVTPH2PS    192(SI), Z8
+	VCVTPH2PS    224(SI), Z9
+	VBROADCASTSS (R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (R8)(DX*1), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS (R8)(DX*2), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS (R9), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         $0x00000100, SI
+	SUBQ         $0x04, DI
+	JGE          quad
+
+rest:
+	ADDQ $0x04, DI
+	JZ   done
+
+single:
+	PREFETCHT0   2048(SI)
+	VCVTPH2PS    (SI), Z8
+	VCVTPH2PS    32(SI), Z9
+	VBROADCASTSS (R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (R8)(DX*1), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS (R8)(DX*2), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS (R9), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         $0x00000040, SI
+	DECQ         DI
+	JNZ          single
+
+done:
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	VZEROUPPER
+	RET
+
+// func tile5x32F16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile5x32F16AVX512(SB), NOSPLIT, $0-64
+	MOVQ    y+0(FP), AX
+	MOVQ    ldy+8(FP), CX
+	MOVQ    rowStep+24(FP), DX
+	MOVQ    depthStep+32(FP), BX
+	MOVQ    panel+48(FP), SI
+	MOVQ    k+40(FP), DI
+	MOVQ    x+16(FP), R8
+	LEAQ    (R8)(DX*2), R9
+	ADDQ    DX, R9
+	MOVQ    accumulate+56(FP), R10
+	TESTQ   R10, R10
+	JZ      zero
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z2
+	VMOVUPS 64(R10), Z3
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z6
+	VMOVUPS 64(R10), Z7
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z8
+	VMOVUPS 64(R10), Z9
+	JMP     start
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+
+start:
+	SUBQ $0x04, DI
+	JLT  rest
+
+quad:
+	PREFETCHT0   2048(SI)
+	VCVTPH2PS    (SI), Z10
+	VCVTPH2PS    32(SI), Z11
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS (R8)(DX*1), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (R8)(DX*2), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS (R9), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS (R9)(DX*1), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	PREFETCHT0   2112(SI)
+	VCVTPH2PS    64(SI), Z10
+	VCVTPH2PS    96(SI), Z11
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS (R8)(DX*1), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (R8)(DX*2), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS (R9), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS (R9)(DX*1), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	PREFETCHT0   2176(SI)
+	VCVTPH2PS    128(SI), Z10
+	VCVTPH2PS    160(SI), Z11
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS (R8)(DX*1), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (R8)(DX*2), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS (R9), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS (R9)(DX*1), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	PREFETCHT0   2240(SI)
+	VCVTPH2PS    192(SI), Z10
+	VCVTPH2PS    224(SI), Z11
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS (R8)(DX*1), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (R8)(DX*2), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS (R9), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS (R9)(DX*1), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         $0x00000100, SI
+	SUBQ         $0x04, DI
+	JGE          quad
+
+rest:
+	ADDQ $0x04, DI
+	JZ   done
+
+single:
+	PREFETCHT0   2048(SI)
+	VCVTPH2PS    (SI), Z10
+	VCVTPH2PS    32(SI), Z11
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS (R8)(DX*1), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (R8)(DX*2), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS (R9), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS (R9)(DX*1), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         $0x00000040, SI
+	DECQ         DI
+	JNZ          single
+
+done:
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	VZEROUPPER
+	RET
+
+// func tile6x32F16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile6x32F16AVX512(SB), NOSPLIT, $0-64
+	MOVQ    y+0(FP), AX
+	MOVQ    ldy+8(FP), CX
+	MOVQ    rowStep+24(FP), DX
+	MOVQ    depthStep+32(FP), BX
+	MOVQ    panel+48(FP), SI
+	MOVQ    k+40(FP), DI
+	MOVQ    x+16(FP), R8
+	LEAQ    (R8)(DX*2), R9
+	ADDQ    DX, R9
+	MOVQ    accumulate+56(FP), R10
+	TESTQ   R10, R10
+	JZ      zero
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z2
+	VMOVUPS 64(R10), Z3
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z6
+	VMOVUPS 64(R10), Z7
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z8
+	VMOVUPS 64(R10), Z9
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z10
+	VMOVUPS 64(R10), Z11
+	JMP     start
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+
+start:
+	SUBQ $0x04, DI
+	JLT  rest
+
+quad:
+	PREFETCHT0   2048(SI)
+	VCVTPH2PS    (SI), Z12
+	VCVTPH2PS    32(SI), Z13
+	VBROADCASTSS (R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS (R8)(DX*1), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS (R8)(DX*2), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS (R9), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS (R9)(DX*1), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS (R9)(DX*2), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	PREFETCHT0   2112(SI)
+	VCVTPH2PS    64(SI), Z12
+	VCVTPH2PS    96(SI), Z13
+	VBROADCASTSS (R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS (R8)(DX*1), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS (R8)(DX*2), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS (R9), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS (R9)(DX*1), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS (R9)(DX*2), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	PREFETCHT0   2176(SI)
+	VCVTPH2PS    128(SI), Z12
+	VCVTPH2PS    160(SI), Z13
+	VBROADCASTSS (R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS (R8)(DX*1), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS (R8)(DX*2), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS (R9), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS (R9)(DX*1), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS (R9)(DX*2), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	PREFETCHT0   2240(SI)
+	VCVTPH2PS    192(SI), Z12
+	VCVTPH2PS    224(SI), Z13
+	VBROADCASTSS (R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS (R8)(DX*1), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS (R8)(DX*2), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS (R9), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS (R9)(DX*1), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS (R9)(DX*2), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         $0x00000100, SI
+	SUBQ         $0x04, DI
+	JGE          quad
+
+rest:
+	ADDQ $0x04, DI
+	JZ   done
+
+single:
+	PREFETCHT0   2048(SI)
+	VCVTPH2PS    (SI), Z12
+	VCVTPH2PS    32(SI), Z13
+	VBROADCASTSS (R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS (R8)(DX*1), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS (R8)(DX*2), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS (R9), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS (R9)(DX*1), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS (R9)(DX*2), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         $0x00000040, SI
+	DECQ         DI
+	JNZ          single
+
+done:
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	VZEROUPPER
+	RET
+
+// func tile7x32F16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile7x32F16AVX512(SB), NOSPLIT, $0-64
+	MOVQ    y+0(FP), AX
+	MOVQ    ldy+8(FP), CX
+	MOVQ    rowStep+24(FP), DX
+	MOVQ    depthStep+32(FP), BX
+	MOVQ    panel+48(FP), SI
+	MOVQ    k+40(FP), DI
+	MOVQ    x+16(FP), R8
+	LEAQ    (R8)(DX*2), R9
+	ADDQ    DX, R9
+	LEAQ    (R9)(DX*2), R10
+	ADDQ    DX, R10
+	MOVQ    accumulate+56(FP), R11
+	TESTQ   R11, R11
+	JZ      zero
+	MOVQ    AX, R11
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	ADDQ    CX, R11
+	VMOVUPS (R11), Z2
+	VMOVUPS 64(R11), Z3
+	ADDQ    CX, R11
+	VMOVUPS (R11), Z4
+	VMOVUPS 64(R11), Z5
+	ADDQ    CX, R11
+	VMOVUPS (R11), Z6
+	VMOVUPS 64(R11), Z7
+	ADDQ    CX, R11
+	VMOVUPS (R11), Z8
+	VMOVUPS 64(R11), Z9
+	ADDQ    CX, R11
+	VMOVUPS (R11), Z10
+	VMOVUPS 64(R11), Z11
+	ADDQ    CX, R11
+	VMOVUPS (R11), Z12
+	VMOVUPS 64(R11), Z13
+	JMP     start
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+
+start:
+	SUBQ $0x04, DI
+	JLT  rest
+
+quad:
+	PREFETCHT0   2048(SI)
+	VCVTPH2PS    (SI), Z14
+	VCVTPH2PS    32(SI), Z15
+	VBROADCASTSS (R8), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS (R8)(DX*1), Z16
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS (R8)(DX*2), Z16
+	VFMADD231PS  Z14, Z16, Z4
+	VFMADD231PS  Z15, Z16, Z5
+	VBROADCASTSS (R9), Z16
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS (R9)(DX*1), Z16
+	VFMADD231PS  Z14, Z16, Z8
+	VFMADD231PS  Z15, Z16, Z9
+	VBROADCASTSS (R9)(DX*2), Z16
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	VBROADCASTSS (R10), Z16
+	VFMADD231PS  Z14, Z16, Z12
+	VFMADD231PS  Z15, Z16, Z13
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	PREFETCHT0   2112(SI)
+	VCVTPH2PS    64(SI), Z14
+	VCVTPH2PS    96(SI), Z15
+	VBROADCASTSS (R8), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS (R8)(DX*1), Z16
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS (R8)(DX*2), Z16
+	VFMADD231PS  Z14, Z16, Z4
+	VFMADD231PS  Z15, Z16, Z5
+	VBROADCASTSS (R9), Z16
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS (R9)(DX*1), Z16
+	VFMADD231PS  Z14, Z16, Z8
+	VFMADD231PS  Z15, Z16, Z9
+	VBROADCASTSS (R9)(DX*2), Z16
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	VBROADCASTSS (R10), Z16
+	VFMADD231PS  Z14, Z16, Z12
+	VFMADD231PS  Z15, Z16, Z13
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	PREFETCHT0   2176(SI)
+	VCVTPH2PS    128(SI), Z14
+	VCVTPH2PS    160(SI), Z15
+	VBROADCASTSS (R8), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS (R8)(DX*1), Z16
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS (R8)(DX*2), Z16
+	VFMADD231PS  Z14, Z16, Z4
+	VFMADD231PS  Z15, Z16, Z5
+	VBROADCASTSS (R9), Z16
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS (R9)(DX*1), Z16
+	VFMADD231PS  Z14, Z16, Z8
+	VFMADD231PS  Z15, Z16, Z9
+	VBROADCASTSS (R9)(DX*2), Z16
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	VBROADCASTSS (R10), Z16
+	VFMADD231PS  Z14, Z16, Z12
+	VFMADD231PS  Z15, Z16, Z13
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	PREFETCHT0   2240(SI)
+	VCVTPH2PS    192(SI), Z14
+	VCVTPH2PS    224(SI), Z15
+	VBROADCASTSS (R8), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS (R8)(DX*1), Z16
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS (R8)(DX*2), Z16
+	VFMADD231PS  Z14, Z16, Z4
+	VFMADD231PS  Z15, Z16, Z5
+	VBROADCASTSS (R9), Z16
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS (R9)(DX*1), Z16
+	VFMADD231PS  Z14, Z16, Z8
+	VFMADD231PS  Z15, Z16, Z9
+	VBROADCASTSS (R9)(DX*2), Z16
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	VBROADCASTSS (R10), Z16
+	VFMADD231PS  Z14, Z16, Z12
+	VFMADD231PS  Z15, Z16, Z13
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         $0x00000100, SI
+	SUBQ         $0x04, DI
+	JGE          quad
+
+rest:
+	ADDQ $0x04, DI
+	JZ   done
+
+single:
+	PREFETCHT0   2048(SI)
+	VCVTPH2PS    (SI), Z14
+	VCVTPH2PS    32(SI), Z15
+	VBROADCASTSS (R8), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS (R8)(DX*1), Z16
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS (R8)(DX*2), Z16
+	VFMADD231PS  Z14, Z16, Z4
+	VFMADD231PS  Z15, Z16, Z5
+	VBROADCASTSS (R9), Z16
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS (R9)(DX*1), Z16
+	VFMADD231PS  Z14, Z16, Z8
+	VFMADD231PS  Z15, Z16, Z9
+	VBROADCASTSS (R9)(DX*2), Z16
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	VBROADCASTSS (R10), Z16
+	VFMADD231PS  Z14, Z16, Z12
+	VFMADD231PS  Z15, Z16, Z13
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         $0x00000040, SI
+	DECQ         DI
+	JNZ          single
+
+done:
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	VZEROUPPER
+	RET
+
+// func tile8x32F16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile8x32F16AVX512(SB), NOSPLIT, $0-64
+	MOVQ    y+0(FP), AX
+	MOVQ    ldy+8(FP), CX
+	MOVQ    rowStep+24(FP), DX
+	MOVQ    depthStep+32(FP), BX
+	MOVQ    panel+48(FP), SI
+	MOVQ    k+40(FP), DI
+	MOVQ    x+16(FP), R8
+	LEAQ    (R8)(DX*2), R9
+	ADDQ    DX, R9
+	LEAQ    (R9)(DX*2), R10
+	ADDQ    DX, R10
+	MOVQ    accumulate+56(FP), R11
+	TESTQ   R11, R11
+	JZ      zero
+	MOVQ    AX, R11
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	ADDQ    CX, R11
+	VMOVUPS (R11), Z2
+	VMOVUPS 64(R11), Z3
+	ADDQ    CX, R11
+	VMOVUPS (R11), Z4
+	VMOVUPS 64(R11), Z5
+	ADDQ    CX, R11
+	VMOVUPS (R11), Z6
+	VMOVUPS 64(R11), Z7
+	ADDQ    CX, R11
+	VMOVUPS (R11), Z8
+	VMOVUPS 64(R11), Z9
+	ADDQ    CX, R11
+	VMOVUPS (R11), Z10
+	VMOVUPS 64(R11), Z11
+	ADDQ    CX, R11
+	VMOVUPS (R11), Z12
+	VMOVUPS 64(R11), Z13
+	ADDQ    CX, R11
+	VMOVUPS (R11), Z14
+	VMOVUPS 64(R11), Z15
+	JMP     start
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+
+start:
+	SUBQ $0x04, DI
+	JLT  rest
+
+quad:
+	PREFETCHT0   2048(SI)
+	VCVTPH2PS    (SI), Z16
+	VCVTPH2PS    32(SI), Z17
+	VBROADCASTSS (R8), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS (R8)(DX*1), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z3
+	VBROADCASTSS (R8)(DX*2), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSS (R9), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z7
+	VBROADCASTSS (R9)(DX*1), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSS (R9)(DX*2), Z18
+	VFMADD231PS  Z16, Z18, Z10
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSS (R10), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSS (R10)(DX*1), Z18
+	VFMADD231PS  Z16, Z18, Z14
+	VFMADD231PS  Z17, Z18, Z15
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	PREFETCHT0   2112(SI)
+	VCVTPH2PS    64(SI), Z16
+	VCVTPH2PS    96(SI), Z17
+	VBROADCASTSS (R8), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS (R8)(DX*1), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z3
+	VBROADCASTSS (R8)(DX*2), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSS (R9), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z7
+	VBROADCASTSS (R9)(DX*1), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSS (R9)(DX*2), Z18
+	VFMADD231PS  Z16, Z18, Z10
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSS (R10), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSS (R10)(DX*1), Z18
+	VFMADD231PS  Z16, Z18, Z14
+	VFMADD231PS  Z17, Z18, Z15
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	PREFETCHT0   2176(SI)
+	VCVTPH2PS    128(SI), Z16
+	VCVTPH2PS    160(SI), Z17
+	VBROADCASTSS (R8), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS (R8)(DX*1), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z3
+	VBROADCASTSS (R8)(DX*2), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSS (R9), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z7
+	VBROADCASTSS (R9)(DX*1), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSS (R9)(DX*2), Z18
+	VFMADD231PS  Z16, Z18, Z10
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSS (R10), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSS (R10)(DX*1), Z18
+	VFMADD231PS  Z16, Z18, Z14
+	VFMADD231PS  Z17, Z18, Z15
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	PREFETCHT0   2240(SI)
+	VCVTPH2PS    192(SI), Z16
+	VCVTPH2PS    224(SI), Z17
+	VBROADCASTSS (R8), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS (R8)(DX*1), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z3
+	VBROADCASTSS (R8)(DX*2), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSS (R9), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z7
+	VBROADCASTSS (R9)(DX*1), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSS (R9)(DX*2), Z18
+	VFMADD231PS  Z16, Z18, Z10
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSS (R10), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSS (R10)(DX*1), Z18
+	VFMADD231PS  Z16, Z18, Z14
+	VFMADD231PS  Z17, Z18, Z15
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         $0x00000100, SI
+	SUBQ         $0x04, DI
+	JGE          quad
+
+rest:
+	ADDQ $0x04, DI
+	JZ   done
+
+single:
+	PREFETCHT0   2048(SI)
+	VCVTPH2PS    (SI), Z16
+	VCVTPH2PS    32(SI), Z17
+	VBROADCASTSS (R8), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS (R8)(DX*1), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z3
+	VBROADCASTSS (R8)(DX*2), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSS (R9), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z7
+	VBROADCASTSS (R9)(DX*1), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSS (R9)(DX*2), Z18
+	VFMADD231PS  Z16, Z18, Z10
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSS (R10), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSS (R10)(DX*1), Z18
+	VFMADD231PS  Z16, Z18, Z14
+	VFMADD231PS  Z17, Z18, Z15
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         $0x00000040, SI
+	DECQ         DI
+	JNZ          single
+
+done:
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	VZEROUPPER
+	RET
+
+// func tile9x32F16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile9x32F16AVX512(SB), NOSPLIT, $0-64
+	MOVQ    y+0(FP), AX
+	MOVQ    ldy+8(FP), CX
+	MOVQ    rowStep+24(FP), DX
+	MOVQ    depthStep+32(FP), BX
+	MOVQ    panel+48(FP), SI
+	MOVQ    k+40(FP), DI
+	MOVQ    x+16(FP), R8
+	LEAQ    (R8)(DX*2), R9
+	ADDQ    DX, R9
+	LEAQ    (R9)(DX*2), R10
+	ADDQ    DX, R10
+	MOVQ    accumulate+56(FP), R11
+	TESTQ   R11, R11
+	JZ      zero
+	MOVQ    AX, R11
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	ADDQ    CX, R11
+	VMOVUPS (R11), Z2
+	VMOVUPS 64(R11), Z3
+	ADDQ    CX, R11
+	VMOVUPS (R11), Z4
+	VMOVUPS 64(R11), Z5
+	ADDQ    CX, R11
+	VMOVUPS (R11), Z6
+	VMOVUPS 64(R11), Z7
+	ADDQ    CX, R11
+	VMOVUPS (R11), Z8
+	VMOVUPS 64(R11), Z9
+	ADDQ    CX, R11
+	VMOVUPS (R11), Z10
+	VMOVUPS 64(R11), Z11
+	ADDQ    CX, R11
+	VMOVUPS (R11), Z12
+	VMOVUPS 64(R11), Z13
+	ADDQ    CX, R11
+	VMOVUPS (R11), Z14
+	VMOVUPS 64(R11), Z15
+	ADDQ    CX, R11
+	VMOVUPS (R11), Z16
+	VMOVUPS 64(R11), Z17
+	JMP     start
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+
+start:
+	SUBQ $0x04, DI
+	JLT  rest
+
+quad:
+	PREFETCHT0   2048(SI)
+	VCVTPH2PS    (SI), Z18
+	VCVTPH2PS    32(SI), Z19
+	VBROADCASTSS (R8), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS (R8)(DX*1), Z20
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS (R8)(DX*2), Z20
+	VFMADD231PS  Z18, Z20, Z4
+	VFMADD231PS  Z19, Z20, Z5
+	VBROADCASTSS (R9), Z20
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS (R9)(DX*1), Z20
+	VFMADD231PS  Z18, Z20, Z8
+	VFMADD231PS  Z19, Z20, Z9
+	VBROADCASTSS (R9)(DX*2), Z20
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS (R10), Z20
+	VFMADD231PS  Z18, Z20, Z12
+	VFMADD231PS  Z19, Z20, Z13
+	VBROADCASTSS (R10)(DX*1), Z20
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	VBROADCASTSS (R10)(DX*2), Z20
+	VFMADD231PS  Z18, Z20, Z16
+	VFMADD231PS  Z19, Z20, Z17
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	PREFETCHT0   2112(SI)
+	VCVTPH2PS    64(SI), Z18
+	VCVTPH2PS    96(SI), Z19
+	VBROADCASTSS (R8), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS (R8)(DX*1), Z20
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS (R8)(DX*2), Z20
+	VFMADD231PS  Z18, Z20, Z4
+	VFMADD231PS  Z19, Z20, Z5
+	VBROADCASTSS (R9), Z20
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS (R9)(DX*1), Z20
+	VFMADD231PS  Z18, Z20, Z8
+	VFMADD231PS  Z19, Z20, Z9
+	VBROADCASTSS (R9)(DX*2), Z20
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS (R10), Z20
+	VFMADD231PS  Z18, Z20, Z12
+	VFMADD231PS  Z19, Z20, Z13
+	VBROADCASTSS (R10)(DX*1), Z20
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	VBROADCASTSS (R10)(DX*2), Z20
+	VFMADD231PS  Z18, Z20, Z16
+	VFMADD231PS  Z19, Z20, Z17
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	PREFETCHT0   2176(SI)
+	VCVTPH2PS    128(SI), Z18
+	VCVTPH2PS    160(SI), Z19
+	VBROADCASTSS (R8), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS (R8)(DX*1), Z20
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS (R8)(DX*2), Z20
+	VFMADD231PS  Z18, Z20, Z4
+	VFMADD231PS  Z19, Z20, Z5
+	VBROADCASTSS (R9), Z20
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS (R9)(DX*1), Z20
+	VFMADD231PS  Z18, Z20, Z8
+	VFMADD231PS  Z19, Z20, Z9
+	VBROADCASTSS (R9)(DX*2), Z20
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS (R10), Z20
+	VFMADD231PS  Z18, Z20, Z12
+	VFMADD231PS  Z19, Z20, Z13
+	VBROADCASTSS (R10)(DX*1), Z20
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	VBROADCASTSS (R10)(DX*2), Z20
+	VFMADD231PS  Z18, Z20, Z16
+	VFMADD231PS  Z19, Z20, Z17
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	PREFETCHT0   2240(SI)
+	VCVTPH2PS    192(SI), Z18
+	VCVTPH2PS    224(SI), Z19
+	VBROADCASTSS (R8), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS (R8)(DX*1), Z20
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS (R8)(DX*2), Z20
+	VFMADD231PS  Z18, Z20, Z4
+	VFMADD231PS  Z19, Z20, Z5
+	VBROADCASTSS (R9), Z20
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS (R9)(DX*1), Z20
+	VFMADD231PS  Z18, Z20, Z8
+	VFMADD231PS  Z19, Z20, Z9
+	VBROADCASTSS (R9)(DX*2), Z20
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS (R10), Z20
+	VFMADD231PS  Z18, Z20, Z12
+	VFMADD231PS  Z19, Z20, Z13
+	VBROADCASTSS (R10)(DX*1), Z20
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	VBROADCASTSS (R10)(DX*2), Z20
+	VFMADD231PS  Z18, Z20, Z16
+	VFMADD231PS  Z19, Z20, Z17
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         $0x00000100, SI
+	SUBQ         $0x04, DI
+	JGE          quad
+
+rest:
+	ADDQ $0x04, DI
+	JZ   done
+
+single:
+	PREFETCHT0   2048(SI)
+	VCVTPH2PS    (SI), Z18
+	VCVTPH2PS    32(SI), Z19
+	VBROADCASTSS (R8), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS (R8)(DX*1), Z20
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS (R8)(DX*2), Z20
+	VFMADD231PS  Z18, Z20, Z4
+	VFMADD231PS  Z19, Z20, Z5
+	VBROADCASTSS (R9), Z20
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS (R9)(DX*1), Z20
+	VFMADD231PS  Z18, Z20, Z8
+	VFMADD231PS  Z19, Z20, Z9
+	VBROADCASTSS (R9)(DX*2), Z20
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS (R10), Z20
+	VFMADD231PS  Z18, Z20, Z12
+	VFMADD231PS  Z19, Z20, Z13
+	VBROADCASTSS (R10)(DX*1), Z20
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	VBROADCASTSS (R10)(DX*2), Z20
+	VFMADD231PS  Z18, Z20, Z16
+	VFMADD231PS  Z19, Z20, Z17
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         $0x00000040, SI
+	DECQ         DI
+	JNZ          single
+
+done:
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	VZEROUPPER
+	RET
+
+// func tile10x32F16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile10x32F16AVX512(SB), NOSPLIT, $0-64
+	MOVQ    y+0(FP), AX
+	MOVQ    ldy+8(FP), CX
+	MOVQ    rowStep+24(FP), DX
+	MOVQ    depthStep+32(FP), BX
+	MOVQ    panel+48(FP), SI
+	MOVQ    k+40(FP), DI
+	MOVQ    x+16(FP), R8
+	LEAQ    (R8)(DX*2), R9
+	ADDQ    DX, R9
+	LEAQ    (R9)(DX*2), R10
+	ADDQ    DX, R10
+	LEAQ    (R10)(DX*2), R11
+	ADDQ    DX, R11
+	MOVQ    accumulate+56(FP), R12
+	TESTQ   R12, R12
+	JZ      zero
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	VMOVUPS 64(R12), Z1
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z2
+	VMOVUPS 64(R12), Z3
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z4
+	VMOVUPS 64(R12), Z5
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z6
+	VMOVUPS 64(R12), Z7
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z8
+	VMOVUPS 64(R12), Z9
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z10
+	VMOVUPS 64(R12), Z11
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z12
+	VMOVUPS 64(R12), Z13
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z14
+	VMOVUPS 64(R12), Z15
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z16
+	VMOVUPS 64(R12), Z17
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z18
+	VMOVUPS 64(R12), Z19
+	JMP     start
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+
+start:
+	SUBQ $0x04, DI
+	JLT  rest
+
+quad:
+	PREFETCHT0   2048(SI)
+	VCVTPH2PS    (SI), Z20
+	VCVTPH2PS    32(SI), Z21
+	VBROADCASTSS (R8), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS (R8)(DX*1), Z22
+	VFMADD231PS  Z20, Z22, Z2
+	VFMADD231PS  Z21, Z22, Z3
+	VBROADCASTSS (R8)(DX*2), Z22
+	VFMADD231PS  Z20, Z22, Z4
+	VFMADD231PS  Z21, Z22, Z5
+	VBROADCASTSS (R9), Z22
+	VFMADD231PS  Z20, Z22, Z6
+	VFMADD231PS  Z21, Z22, Z7
+	VBROADCASTSS (R9)(DX*1), Z22
+	VFMADD231PS  Z20, Z22, Z8
+	VFMADD231PS  Z21, Z22, Z9
+	VBROADCASTSS (R9)(DX*2), Z22
+	VFMADD231PS  Z20, Z22, Z10
+	VFMADD231PS  Z21, Z22, Z11
+	VBROADCASTSS (R10), Z22
+	VFMADD231PS  Z20, Z22, Z12
+	VFMADD231PS  Z21, Z22, Z13
+	VBROADCASTSS (R10)(DX*1), Z22
+	VFMADD231PS  Z20, Z22, Z14
+	VFMADD231PS  Z21, Z22, Z15
+	VBROADCASTSS (R10)(DX*2), Z22
+	VFMADD231PS  Z20, Z22, Z16
+	VFMADD231PS  Z21, Z22, Z17
+	VBROADCASTSS (R11), Z22
+	VFMADD231PS  Z20, Z22, Z18
+	VFMADD231PS  Z21, Z22, Z19
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	PREFETCHT0   2112(SI)
+	VCVTPH2PS    64(SI), Z20
+	VCVTPH2PS    96(SI), Z21
+	VBROADCASTSS (R8), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS (R8)(DX*1), Z22
+	VFMADD231PS  Z20, Z22, Z2
+	VFMADD231PS  Z21, Z22, Z3
+	VBROADCASTSS (R8)(DX*2), Z22
+	VFMADD231PS  Z20, Z22, Z4
+	VFMADD231PS  Z21, Z22, Z5
+	VBROADCASTSS (R9), Z22
+	VFMADD231PS  Z20, Z22, Z6
+	VFMADD231PS  Z21, Z22, Z7
+	VBROADCASTSS (R9)(DX*1), Z22
+	VFMADD231PS  Z20, Z22, Z8
+	VFMADD231PS  Z21, Z22, Z9
+	VBROADCASTSS (R9)(DX*2), Z22
+	VFMADD231PS  Z20, Z22, Z10
+	VFMADD231PS  Z21, Z22, Z11
+	VBROADCASTSS (R10), Z22
+	VFMADD231PS  Z20, Z22, Z12
+	VFMADD231PS  Z21, Z22, Z13
+	VBROADCASTSS (R10)(DX*1), Z22
+	VFMADD231PS  Z20, Z22, Z14
+	VFMADD231PS  Z21, Z22, Z15
+	VBROADCASTSS (R10)(DX*2), Z22
+	VFMADD231PS  Z20, Z22, Z16
+	VFMADD231PS  Z21, Z22, Z17
+	VBROADCASTSS (R11), Z22
+	VFMADD231PS  Z20, Z22, Z18
+	VFMADD231PS  Z21, Z22, Z19
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	PREFETCHT0   2176(SI)
+	VCVTPH2PS    128(SI), Z20
+	VCVTPH2PS    160(SI), Z21
+	VBROADCASTSS (R8), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS (R8)(DX*1), Z22
+	VFMADD231PS  Z20, Z22, Z2
+	VFMADD231PS  Z21, Z22, Z3
+	VBROADCASTSS (R8)(DX*2), Z22
+	VFMADD231PS  Z20, Z22, Z4
+	VFMADD231PS  Z21, Z22, Z5
+	VBROADCASTSS (R9), Z22
+	VFMADD231PS  Z20, Z22, Z6
+	VFMADD231PS  Z21, Z22, Z7
+	VBROADCASTSS (R9)(DX*1), Z22
+	VFMADD231PS  Z20, Z22, Z8
+	VFMADD231PS  Z21, Z22, Z9
+	VBROADCASTSS (R9)(DX*2), Z22
+	VFMADD231PS  Z20, Z22, Z10
+	VFMADD231PS  Z21, Z22, Z11
+	VBROADCASTSS (R10), Z22
+	VFMADD231PS  Z20, Z22, Z12
+	VFMADD231PS  Z21, Z22, Z13
+	VBROADCASTSS (R10)(DX*1), Z22
+	VFMADD231PS  Z20, Z22, Z14
+	VFMADD231PS  Z21, Z22, Z15
+	VBROADCASTSS (R10)(DX*2), Z22
+	VFMADD231PS  Z20, Z22, Z16
+	VFMADD231PS  Z21, Z22, Z17
+	VBROADCASTSS (R11), Z22
+	VFMADD231PS  Z20, Z22, Z18
+	VFMADD231PS  Z21, Z22, Z19
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	PREFETCHT0   2240(SI)
+	VCVTPH2PS    192(SI), Z20
+	VCVTPH2PS    224(SI), Z21
+	VBROADCASTSS (R8), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS (R8)(DX*1), Z22
+	VFMADD231PS  Z20, Z22, Z2
+	VFMADD231PS  Z21, Z22, Z3
+	VBROADCASTSS (R8)(DX*2), Z22
+	VFMADD231PS  Z20, Z22, Z4
+	VFMADD231PS  Z21, Z22, Z5
+	VBROADCASTSS (R9), Z22
+	VFMADD231PS  Z20, Z22, Z6
+	VFMADD231PS  Z21, Z22, Z7
+	VBROADCASTSS (R9)(DX*1), Z22
+	VFMADD231PS  Z20, Z22, Z8
+	VFMADD231PS  Z21, Z22, Z9
+	VBROADCASTSS (R9)(DX*2), Z22
+	VFMADD231PS  Z20, Z22, Z10
+	VFMADD231PS  Z21, Z22, Z11
+	VBROADCASTSS (R10), Z22
+	VFMADD231PS  Z20, Z22, Z12
+	VFMADD231PS  Z21, Z22, Z13
+	VBROADCASTSS (R10)(DX*1), Z22
+	VFMADD231PS  Z20, Z22, Z14
+	VFMADD231PS  Z21, Z22, Z15
+	VBROADCASTSS (R10)(DX*2), Z22
+	VFMADD231PS  Z20, Z22, Z16
+	VFMADD231PS  Z21, Z22, Z17
+	VBROADCASTSS (R11), Z22
+	VFMADD231PS  Z20, Z22, Z18
+	VFMADD231PS  Z21, Z22, Z19
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	ADDQ         $0x00000100, SI
+	SUBQ         $0x04, DI
+	JGE          quad
+
+rest:
+	ADDQ $0x04, DI
+	JZ   done
+
+single:
+	PREFETCHT0   2048(SI)
+	VCVTPH2PS    (SI), Z20
+	VCVTPH2PS    32(SI), Z21
+	VBROADCASTSS (R8), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS (R8)(DX*1), Z22
+	VFMADD231PS  Z20, Z22, Z2
+	VFMADD231PS  Z21, Z22, Z3
+	VBROADCASTSS (R8)(DX*2), Z22
+	VFMADD231PS  Z20, Z22, Z4
+	VFMADD231PS  Z21, Z22, Z5
+	VBROADCASTSS (R9), Z22
+	VFMADD231PS  Z20, Z22, Z6
+	VFMADD231PS  Z21, Z22, Z7
+	VBROADCASTSS (R9)(DX*1), Z22
+	VFMADD231PS  Z20, Z22, Z8
+	VFMADD231PS  Z21, Z22, Z9
+	VBROADCASTSS (R9)(DX*2), Z22
+	VFMADD231PS  Z20, Z22, Z10
+	VFMADD231PS  Z21, Z22, Z11
+	VBROADCASTSS (R10), Z22
+	VFMADD231PS  Z20, Z22, Z12
+	VFMADD231PS  Z21, Z22, Z13
+	VBROADCASTSS (R10)(DX*1), Z22
+	VFMADD231PS  Z20, Z22, Z14
+	VFMADD231PS  Z21, Z22, Z15
+	VBROADCASTSS (R10)(DX*2), Z22
+	VFMADD231PS  Z20, Z22, Z16
+	VFMADD231PS  Z21, Z22, Z17
+	VBROADCASTSS (R11), Z22
+	VFMADD231PS  Z20, Z22, Z18
+	VFMADD231PS  Z21, Z22, Z19
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	ADDQ         $0x00000040, SI
+	DECQ         DI
+	JNZ          single
+
+done:
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	VZEROUPPER
+	RET
+
+// func tile11x32F16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile11x32F16AVX512(SB), NOSPLIT, $0-64
+	MOVQ    y+0(FP), AX
+	MOVQ    ldy+8(FP), CX
+	MOVQ    rowStep+24(FP), DX
+	MOVQ    depthStep+32(FP), BX
+	MOVQ    panel+48(FP), SI
+	MOVQ    k+40(FP), DI
+	MOVQ    x+16(FP), R8
+	LEAQ    (R8)(DX*2), R9
+	ADDQ    DX, R9
+	LEAQ    (R9)(DX*2), R10
+	ADDQ    DX, R10
+	LEAQ    (R10)(DX*2), R11
+	ADDQ    DX, R11
+	MOVQ    accumulate+56(FP), R12
+	TESTQ   R12, R12
+	JZ      zero
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	VMOVUPS 64(R12), Z1
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z2
+	VMOVUPS 64(R12), Z3
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z4
+	VMOVUPS 64(R12), Z5
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z6
+	VMOVUPS 64(R12), Z7
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z8
+	VMOVUPS 64(R12), Z9
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z10
+	VMOVUPS 64(R12), Z11
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z12
+	VMOVUPS 64(R12), Z13
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z14
+	VMOVUPS 64(R12), Z15
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z16
+	VMOVUPS 64(R12), Z17
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z18
+	VMOVUPS 64(R12), Z19
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z20
+	VMOVUPS 64(R12), Z21
+	JMP     start
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+
+start:
+	SUBQ $0x04, DI
+	JLT  rest
+
+quad:
+	PREFETCHT0   2048(SI)
+	VCVTPH2PS    (SI), Z22
+	VCVTPH2PS    32(SI), Z23
+	VBROADCASTSS (R8), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS (R8)(DX*1), Z24
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS (R8)(DX*2), Z24
+	VFMADD231PS  Z22, Z24, Z4
+	VFMADD231PS  Z23, Z24, Z5
+	VBROADCASTSS (R9), Z24
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS (R9)(DX*1), Z24
+	VFMADD231PS  Z22, Z24, Z8
+	VFMADD231PS  Z23, Z24, Z9
+	VBROADCASTSS (R9)(DX*2), Z24
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS (R10), Z24
+	VFMADD231PS  Z22, Z24, Z12
+	VFMADD231PS  Z23, Z24, Z13
+	VBROADCASTSS (R10)(DX*1), Z24
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS (R10)(DX*2), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS (R11), Z24
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	VBROADCASTSS (R11)(DX*1), Z24
+	VFMADD231PS  Z22, Z24, Z20
+	VFMADD231PS  Z23, Z24, Z21
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	PREFETCHT0   2112(SI)
+	VCVTPH2PS    64(SI), Z22
+	VCVTPH2PS    96(SI), Z23
+	VBROADCASTSS (R8), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS (R8)(DX*1), Z24
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS (R8)(DX*2), Z24
+	VFMADD231PS  Z22, Z24, Z4
+	VFMADD231PS  Z23, Z24, Z5
+	VBROADCASTSS (R9), Z24
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS (R9)(DX*1), Z24
+	VFMADD231PS  Z22, Z24, Z8
+	VFMADD231PS  Z23, Z24, Z9
+	VBROADCASTSS (R9)(DX*2), Z24
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS (R10), Z24
+	VFMADD231PS  Z22, Z24, Z12
+	VFMADD231PS  Z23, Z24, Z13
+	VBROADCASTSS (R10)(DX*1), Z24
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS (R10)(DX*2), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS (R11), Z24
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	VBROADCASTSS (R11)(DX*1), Z24
+	VFMADD231PS  Z22, Z24, Z20
+	VFMADD231PS  Z23, Z24, Z21
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	PREFETCHT0   2176(SI)
+	VCVTPH2PS    128(SI), Z22
+	VCVTPH2PS    160(SI), Z23
+	VBROADCASTSS (R8), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS (R8)(DX*1), Z24
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS (R8)(DX*2), Z24
+	VFMADD231PS  Z22, Z24, Z4
+	VFMADD231PS  Z23, Z24, Z5
+	VBROADCASTSS (R9), Z24
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS (R9)(DX*1), Z24
+	VFMADD231PS  Z22, Z24, Z8
+	VFMADD231PS  Z23, Z24, Z9
+	VBROADCASTSS (R9)(DX*2), Z24
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS (R10), Z24
+	VFMADD231PS  Z22, Z24, Z12
+	VFMADD231PS  Z23, Z24, Z13
+	VBROADCASTSS (R10)(DX*1), Z24
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS (R10)(DX*2), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS (R11), Z24
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	VBROADCASTSS (R11)(DX*1), Z24
+	VFMADD231PS  Z22, Z24, Z20
+	VFMADD231PS  Z23, Z24, Z21
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	PREFETCHT0   2240(SI)
+	VCVTPH2PS    192(SI), Z22
+	VCVTPH2PS    224(SI), Z23
+	VBROADCASTSS (R8), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS (R8)(DX*1), Z24
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS (R8)(DX*2), Z24
+	VFMADD231PS  Z22, Z24, Z4
+	VFMADD231PS  Z23, Z24, Z5
+	VBROADCASTSS (R9), Z24
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS (R9)(DX*1), Z24
+	VFMADD231PS  Z22, Z24, Z8
+	VFMADD231PS  Z23, Z24, Z9
+	VBROADCASTSS (R9)(DX*2), Z24
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS (R10), Z24
+	VFMADD231PS  Z22, Z24, Z12
+	VFMADD231PS  Z23, Z24, Z13
+	VBROADCASTSS (R10)(DX*1), Z24
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS (R10)(DX*2), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS (R11), Z24
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	VBROADCASTSS (R11)(DX*1), Z24
+	VFMADD231PS  Z22, Z24, Z20
+	VFMADD231PS  Z23, Z24, Z21
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	ADDQ         $0x00000100, SI
+	SUBQ         $0x04, DI
+	JGE          quad
+
+rest:
+	ADDQ $0x04, DI
+	JZ   done
+
+single:
+	PREFETCHT0   2048(SI)
+	VCVTPH2PS    (SI), Z22
+	VCVTPH2PS    32(SI), Z23
+	VBROADCASTSS (R8), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS (R8)(DX*1), Z24
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS (R8)(DX*2), Z24
+	VFMADD231PS  Z22, Z24, Z4
+	VFMADD231PS  Z23, Z24, Z5
+	VBROADCASTSS (R9), Z24
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS (R9)(DX*1), Z24
+	VFMADD231PS  Z22, Z24, Z8
+	VFMADD231PS  Z23, Z24, Z9
+	VBROADCASTSS (R9)(DX*2), Z24
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS (R10), Z24
+	VFMADD231PS  Z22, Z24, Z12
+	VFMADD231PS  Z23, Z24, Z13
+	VBROADCASTSS (R10)(DX*1), Z24
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS (R10)(DX*2), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS (R11), Z24
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	VBROADCASTSS (R11)(DX*1), Z24
+	VFMADD231PS  Z22, Z24, Z20
+	VFMADD231PS  Z23, Z24, Z21
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	ADDQ         $0x00000040, SI
+	DECQ         DI
+	JNZ          single
+
+done:
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, 64(AX)
+	VZEROUPPER
+	RET
+
+// func tile12x32F16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile12x32F16AVX512(SB), NOSPLIT, $0-64
+	MOVQ    y+0(FP), AX
+	MOVQ    ldy+8(FP), CX
+	MOVQ    rowStep+24(FP), DX
+	MOVQ    depthStep+32(FP), BX
+	MOVQ    panel+48(FP), SI
+	MOVQ    k+40(FP), DI
+	MOVQ    x+16(FP), R8
+	LEAQ    (R8)(DX*2), R9
+	ADDQ    DX, R9
+	LEAQ    (R9)(DX*2), R10
+	ADDQ    DX, R10
+	LEAQ    (R10)(DX*2), R11
+	ADDQ    DX, R11
+	MOVQ    accumulate+56(FP), R12
+	TESTQ   R12, R12
+	JZ      zero
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	VMOVUPS 64(R12), Z1
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z2
+	VMOVUPS 64(R12), Z3
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z4
+	VMOVUPS 64(R12), Z5
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z6
+	VMOVUPS 64(R12), Z7
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z8
+	VMOVUPS 64(R12), Z9
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z10
+	VMOVUPS 64(R12), Z11
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z12
+	VMOVUPS 64(R12), Z13
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z14
+	VMOVUPS 64(R12), Z15
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z16
+	VMOVUPS 64(R12), Z17
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z18
+	VMOVUPS 64(R12), Z19
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z20
+	VMOVUPS 64(R12), Z21
+	ADDQ    CX, R12
+	VMOVUPS (R12), Z22
+	VMOVUPS 64(R12), Z23
+	JMP     start
+
+zero:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+
+start:
+	SUBQ $0x04, DI
+	JLT  rest
+
+quad:
+	PREFETCHT0   2048(SI)
+	VCVTPH2PS    (SI), Z24
+	VCVTPH2PS    32(SI), Z25
+	VBROADCASTSS (R8), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (R8)(DX*1), Z26
+	VFMADD231PS  Z24, Z26, Z2
+	VFMADD231PS  Z25, Z26, Z3
+	VBROADCASTSS (R8)(DX*2), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VFMADD231PS  Z25, Z26, Z7
+	VBROADCASTSS (R9)(DX*1), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS (R9)(DX*2), Z26
+	VFMADD231PS  Z24, Z26, Z10
+	VFMADD231PS  Z25, Z26, Z11
+	VBROADCASTSS (R10), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS (R10)(DX*1), Z26
+	VFMADD231PS  Z24, Z26, Z14
+	VFMADD231PS  Z25, Z26, Z15
+	VBROADCASTSS (R10)(DX*2), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS (R11), Z26
+	VFMADD231PS  Z24, Z26, Z18
+	VFMADD231PS  Z25, Z26, Z19
+	VBROADCASTSS (R11)(DX*1), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS (R11)(DX*2), Z26
+	VFMADD231PS  Z24, Z26, Z22
+	VFMADD231PS  Z25, Z26, Z23
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	PREFETCHT0   2112(SI)
+	VCVTPH2PS    64(SI), Z24
+	VCVTPH2PS    96(SI), Z25
+	VBROADCASTSS (R8), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (R8)(DX*1), Z26
+	VFMADD231PS  Z24, Z26, Z2
+	VFMADD231PS  Z25, Z26, Z3
+	VBROADCASTSS (R8)(DX*2), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VFMADD231PS  Z25, Z26, Z7
+	VBROADCASTSS (R9)(DX*1), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS (R9)(DX*2), Z26
+	VFMADD231PS  Z24, Z26, Z10
+	VFMADD231PS  Z25, Z26, Z11
+	VBROADCASTSS (R10), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS (R10)(DX*1), Z26
+	VFMADD231PS  Z24, Z26, Z14
+	VFMADD231PS  Z25, Z26, Z15
+	VBROADCASTSS (R10)(DX*2), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS (R11), Z26
+	VFMADD231PS  Z24, Z26, Z18
+	VFMADD231PS  Z25, Z26, Z19
+	VBROADCASTSS (R11)(DX*1), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS (R11)(DX*2), Z26
+	VFMADD231PS  Z24, Z26, Z22
+	VFMADD231PS  Z25, Z26, Z23
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	PREFETCHT0   2176(SI)
+	VCVTPH2PS    128(SI), Z24
+	VCVTPH2PS    160(SI), Z25
+	VBROADCASTSS (R8), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (R8)(DX*1), Z26
+	VFMADD231PS  Z24, Z26, Z2
+	VFMADD231PS  Z25, Z26, Z3
+	VBROADCASTSS (R8)(DX*2), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VFMADD231PS  Z25, Z26, Z7
+	VBROADCASTSS (R9)(DX*1), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS (R9)(DX*2), Z26
+	VFMADD231PS  Z24, Z26, Z10
+	VFMADD231PS  Z25, Z26, Z11
+	VBROADCASTSS (R10), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS (R10)(DX*1), Z26
+	VFMADD231PS  Z24, Z26, Z14
+	VFMADD231PS  Z25, Z26, Z15
+	VBROADCASTSS (R10)(DX*2), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS (R11), Z26
+	VFMADD231PS  Z24, Z26, Z18
+	VFMADD231PS  Z25, Z26, Z19
+	VBROADCASTSS (R11)(DX*1), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS (R11)(DX*2), Z26
+	VFMADD231PS  Z24, Z26, Z22
+	VFMADD231PS  Z25, Z26, Z23
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	PREFETCHT0   2240(SI)
+	VCVTPH2PS    192(SI), Z24
+	VCVTPH2PS    224(SI), Z25
+	VBROADCASTSS (R8), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (R8)(DX*1), Z26
+	VFMADD231PS  Z24, Z26, Z2
+	VFMADD231PS  Z25, Z26, Z3
+	VBROADCASTSS (R8)(DX*2), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VFMADD231PS  Z25, Z26, Z7
+	VBROADCASTSS (R9)(DX*1), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS (R9)(DX*2), Z26
+	VFMADD231PS  Z24, Z26, Z10
+	VFMADD231PS  Z25, Z26, Z11
+	VBROADCASTSS (R10), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS (R10)(DX*1), Z26
+	VFMADD231PS  Z24, Z26, Z14
+	VFMADD231PS  Z25, Z26, Z15
+	VBROADCASTSS (R10)(DX*2), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS (R11), Z26
+	VFMADD231PS  Z24, Z26, Z18
+	VFMADD231PS  Z25, Z26, Z19
+	VBROADCASTSS (R11)(DX*1), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS (R11)(DX*2), Z26
+	VFMADD231PS  Z24, Z26, Z22
+	VFMADD231PS  Z25, Z26, Z23
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	ADDQ         $0x00000100, SI
+	SUBQ         $0x04, DI
+	JGE          quad
+
+rest:
+	ADDQ $0x04, DI
+	JZ   done
+
+single:
+	PREFETCHT0   2048(SI)
+	VCVTPH2PS    (SI), Z24
+	VCVTPH2PS    32(SI), Z25
 	VBROADCASTSS (R8), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
@@ -5861,6 +8657,23 @@ TEXT ·fromBF16AVX512(SB), NOSPLIT, $0-24
 loop:
 	VPMOVZXWD (CX)(BX*2), Z0
 	VPSLLD    $0x10, Z0, Z0
+	VMOVUPS   Z0, (AX)(BX*4)
+	ADDQ      $0x10, BX
+	CMPQ      BX, DX
+	JLT       loop
+	VZEROUPPER
+	RET
+
+// func fromF16AVX512(dst *float32, src *uint16, n int)
+// Requires: AVX, AVX512F
+TEXT ·fromF16AVX512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+
+loop:
+	VCVTPH2PS (CX)(BX*2), Z0
 	VMOVUPS   Z0, (AX)(BX*4)
 	ADDQ      $0x10, BX
 	CMPQ      BX, DX

@@ -71,6 +71,9 @@ func F32ToBF16(dst []uint16, src []float32) { toBF16Vec(dst, src[:len(dst)]) }
 // BF16ToF32 widens exactly, for i < len(dst).
 func BF16ToF32(dst []float32, src []uint16) { fromBF16Vec(dst, src[:len(dst)]) }
 
+// F16ToF32 widens IEEE binary16 numbers exactly, for i < len(dst).
+func F16ToF32(dst []float32, src []uint16) { fromF16Vec(dst, src[:len(dst)]) }
+
 // RoPE rotates x[heads][dim] in place by the angles of one position, pairing
 // element i of a head with element i+dim/2 (the layout of Hugging Face
 // checkpoints). cos and sin have dim/2 elements:

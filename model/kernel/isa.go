@@ -10,7 +10,7 @@ import (
 // Names of the instruction sets for SetISA, fastest first.
 const (
 	AVX512  = "avx512"  // AVX-512 F, BW, DQ and VL
-	AVX2    = "avx2"    // AVX2 and FMA3
+	AVX2    = "avx2"    // AVX2, FMA3 and F16C
 	Generic = "generic" // portable Go, exact and slow
 )
 

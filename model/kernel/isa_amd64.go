@@ -6,7 +6,7 @@ import "golang.org/x/sys/cpu"
 func detect() isaLevel {
 	x := &cpu.X86
 	switch {
-	case !x.HasAVX2 || !x.HasFMA:
+	case !x.HasAVX2 || !x.HasFMA || !x.HasF16C:
 		return levelGeneric
 	case x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL:
 		return levelAVX512

@@ -4,9 +4,11 @@ import "sync"
 
 // Blocking of a product. None of it changes a bit.
 const (
-	blockK    = 512  // depth of one pass: a panel block of 64 KiB
-	blockRows = 192  // most rows of one pass: 384 KiB of x beside the panel block
-	chunkCost = 20e3 // wanted time of a chunk in nanoseconds, see matmul.plan
+	blockK     = 512      // depth of one pass of many rows: a panel block of 64 KiB
+	blockRows  = 192      // most rows of one pass: 384 KiB of x beside the panel block
+	blockX     = 64 << 10 // numbers of x, 256 KiB, up to which a pass of few rows may be deeper, see matmul.depth
+	serialCost = 40e3     // nanoseconds up to which a product isn't worth sharing, see matmul.plan
+	chunkCost  = 40e3     // wanted time of a chunk
 )
 
 // Tile computes one panel's 32 output columns:
@@ -30,6 +32,15 @@ func Tile(y []float32, ldy int, x []float32, ldx int, m, k int, panel []float32,
 
 // TileBF16 is Tile with a panel of bfloat16 numbers, widened exactly.
 func TileBF16(y []float32, ldy int, x []float32, ldx int, m, k int, panel []uint16, accumulate bool) {
+	checked16(y, ldy, x, ldx, m, k, panel, storeBF16, accumulate)
+}
+
+// TileF16 is Tile with a panel of IEEE binary16 numbers, widened exactly.
+func TileF16(y []float32, ldy int, x []float32, ldx int, m, k int, panel []uint16, accumulate bool) {
+	checked16(y, ldy, x, ldx, m, k, panel, storeF16, accumulate)
+}
+
+func checked16(y []float32, ldy int, x []float32, ldx int, m, k int, panel []uint16, s storage, accumulate bool) {
 	if m <= 0 {
 		return
 	}
@@ -38,7 +49,7 @@ func TileBF16(y []float32, ldy int, x []float32, ldx int, m, k int, panel []uint
 		return
 	}
 	y, x, panel = y[:(m-1)*ldy+PanelWidth], x[:(m-1)*ldx+k], panel[:k*PanelWidth]
-	tileBF16(y, ldy, x, ldx, 1, m, k, panel, accumulate)
+	tile16(y, ldy, x, ldx, 1, m, k, panel, s, accumulate)
 }
 
 func clearTile(y []float32, ldy, m int, accumulate bool) {
@@ -129,7 +140,7 @@ func (g *matmul) plan(threads int) int {
 	// coming from memory at 10 GB/s.
 	perRow := 0.64 * float64(g.w.K)
 	perPanel := perRow*float64(g.m) + 12.8*float64(g.w.K)
-	if perPanel*float64(total) < 2*chunkCost {
+	if perPanel*float64(total) < serialCost {
 		return 1
 	}
 	g.rows = passRows(g.m)
@@ -161,14 +172,22 @@ func (g *matmul) block(r0, r1, p0, p1 int) {
 	step := passRows(r1 - r0)
 	for ; r0 < r1; r0 += step {
 		rows := min(step, r1-r0)
-		for k0 := 0; k0 < g.w.K; k0 += blockK {
-			depth := min(blockK, g.w.K-k0)
+		deep := g.depth(rows)
+		for k0 := 0; k0 < g.w.K; k0 += deep {
+			depth := min(deep, g.w.K-k0)
 			x := g.x[r0*g.rowStep+k0*g.depthStep:]
 			for p := p0; p < p1; p++ {
 				g.panel(r0, rows, x, p, k0, depth)
 			}
 		}
 	}
+}
+
+// depth cuts k into passes of equal depth. Few rows read each weight once, from memory, which goes fastest in one long stream.
+func (g *matmul) depth(rows int) int {
+	most := max(blockK, blockX/rows)
+	passes := (g.w.K + most - 1) / most
+	return (g.w.K + passes - 1) / passes
 }
 
 // panel computes depth [k0,k0+depth) of one panel for a block of rows.
@@ -198,8 +217,8 @@ func (g *matmul) panel(r0, rows int, x []float32, p, k0, depth int) {
 
 func (g *matmul) tile(y []float32, ldy int, x []float32, m, p, k0, depth int, accumulate bool) {
 	at := p*g.w.K*PanelWidth + k0*PanelWidth
-	if g.w.bf16 != nil {
-		tileBF16(y, ldy, x, g.rowStep, g.depthStep, m, depth, g.w.bf16[at:at+depth*PanelWidth], accumulate)
+	if g.w.half != nil {
+		tile16(y, ldy, x, g.rowStep, g.depthStep, m, depth, g.w.half[at:at+depth*PanelWidth], g.w.storage, accumulate)
 		return
 	}
 	tile(y, ldy, x, g.rowStep, g.depthStep, m, depth, g.w.f32[at:at+depth*PanelWidth], accumulate)

@@ -60,11 +60,16 @@ func TestMatMulIsTheNaiveLoop(t *testing.T) {
 		name := fmt.Sprintf("m=%d n=%d k=%d accumulate=%v", m, n, k, accumulate)
 		x, w := randomFloats(rnd, m*ldx), randomFloats(rnd, n*k)
 		half := make([]uint16, len(w))
-		F32ToBF16(half, w)
-		if rnd.IntN(2) == 0 {
+		stored := storage(rnd.IntN(3))
+		switch stored {
+		case storeBF16:
+			F32ToBF16(half, w)
 			BF16ToF32(w, half)
-		} else {
-			half = nil
+		case storeF16:
+			for i := range half {
+				half[i] = uint16(rnd.Uint32()) &^ 0x4000 // numbers below 2, subnormal ones too
+			}
+			F16ToF32(w, half)
 		}
 		old := randomFloats(rnd, m*ldy)
 		want := append([]float32(nil), old...)
@@ -90,8 +95,17 @@ func TestMatMulIsTheNaiveLoop(t *testing.T) {
 				run("pool", func(y []float32) { MatMulPool(pool, y, ldy, x, ldx, m, p, accumulate) })
 				run("TN pool", func(y []float32) { MatMulTNPool(pool, y, ldy, xt, m, m, p, accumulate) })
 			}
-			if half != nil {
-				run("bf16", func(y []float32) { MatMul(y, ldy, x, ldx, m, PackBF16(half, n, k), accumulate) })
+			if stored == storeF32 {
+				continue
+			}
+			p = PackBF16(half, n, k)
+			if stored == storeF16 {
+				p = PackF16(half, n, k)
+			}
+			run("16 bits", func(y []float32) { MatMul(y, ldy, x, ldx, m, p, accumulate) })
+			run("16 bits TN", func(y []float32) { MatMulTN(y, ldy, xt, m, m, p, accumulate) })
+			for _, pool := range pools {
+				run("16 bits pool", func(y []float32) { MatMulPool(pool, y, ldy, x, ldx, m, p, accumulate) })
 			}
 		}
 		SetISA("")

@@ -1,13 +1,17 @@
 package kernel
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
 
 // Pool is a set of persistent worker goroutines that block while there is
-// nothing to do. They never spin: on shared processors a spinning pool makes
-// everything else, and itself, several times slower.
+// nothing to do. Before they block they look for work for some ten
+// microseconds: the products of a decoding step follow one another faster than
+// that, and to wake a thread takes longer. They never spin for more: on
+// shared processors a spinning pool makes everything else, and itself, several
+// times slower.
 //
 // Work is cut into chunks that workers take one by one, so a worker that the
 // system holds up delays one chunk. Results never depend on who took which.
@@ -15,6 +19,7 @@ import (
 // A nil *Pool is a pool of one thread: the caller's.
 type Pool struct {
 	threads int
+	looks   int // before blocking
 	jobs    chan *job
 	quit    chan struct{}
 	once    sync.Once
@@ -45,6 +50,9 @@ type job struct {
 // them; fewer than 1 counts as 1. Close it when done.
 func NewPool(threads int) *Pool {
 	p := &Pool{threads: max(threads, 1), quit: make(chan struct{})}
+	if runtime.GOMAXPROCS(0) > 1 { // else who waits awake keeps the others from working
+		p.looks = pauses
+	}
 	p.free.New = func() any { return &job{finished: make(chan struct{}, 1)} }
 	p.jobs = make(chan *job, p.threads)
 	for range p.threads - 1 {
@@ -91,7 +99,7 @@ func (p *Pool) runChunks(n int, work chunks) {
 	j.refs.Store(1)
 	p.invite(j, min(p.threads, n)-1)
 	if !j.take() {
-		<-j.finished
+		p.await(j)
 	}
 	failure := j.failure.Load()
 	p.release(j)
@@ -115,17 +123,43 @@ func (p *Pool) invite(j *job, workers int) {
 }
 
 func (p *Pool) worker() {
-	for {
+	for j := p.next(); j != nil; j = p.next() {
+		if j.take() {
+			j.finished <- struct{}{}
+		}
+		p.release(j)
+	}
+}
+
+// next waits for a job; nil says that the pool is closed.
+func (p *Pool) next() *job {
+	for range p.looks {
 		select {
-		case <-p.quit:
-			return
 		case j := <-p.jobs:
-			if j.take() {
-				j.finished <- struct{}{}
-			}
-			p.release(j)
+			return j
+		default:
+			pause()
 		}
 	}
+	select {
+	case <-p.quit:
+		return nil
+	case j := <-p.jobs:
+		return j
+	}
+}
+
+// await waits for a worker to complete the job.
+func (p *Pool) await(j *job) {
+	for range p.looks {
+		select {
+		case <-j.finished:
+			return
+		default:
+			pause()
+		}
+	}
+	<-j.finished
 }
 
 func (p *Pool) release(j *job) {

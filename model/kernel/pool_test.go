@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 )
 
 func TestPoolRunsEachChunkOnce(t *testing.T) {
@@ -51,6 +52,40 @@ func TestPoolUnderLoad(t *testing.T) {
 	callers.Wait()
 	if want := int64(8 * 50 * 16 * 3); total.Load() != want {
 		t.Errorf("inner chunks added up to %d, want %d", total.Load(), want)
+	}
+}
+
+// TestIdlePoolBlocks runs a pool in a bubble where Wait returns when every goroutine is blocked: its threads look for work for
+// a while only, and wake when there is some again.
+func TestIdlePoolBlocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pool := NewPool(3)
+		defer pool.Close()
+		var ran atomic.Int32
+		for round := range int32(20) {
+			pool.Run(6, func(int) { ran.Add(1) })
+			synctest.Wait()
+			if n := ran.Load(); n != 6*(round+1) {
+				t.Fatalf("%d chunks ran after %d rounds of 6", n, round+1)
+			}
+		}
+	})
+}
+
+// TestPoolOfOneProcessorDoesNotLook holds that nobody waits awake where another needs the processor.
+func TestPoolOfOneProcessorDoesNotLook(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	pool := NewPool(2)
+	defer pool.Close()
+	if pool.looks != 0 {
+		t.Errorf("threads look %d times for work before they block", pool.looks)
+	}
+	var ran atomic.Int32
+	for range 50 {
+		pool.Run(4, func(int) { ran.Add(1) })
+	}
+	if ran.Load() != 200 {
+		t.Errorf("%d of 200 chunks ran", ran.Load())
 	}
 }
 

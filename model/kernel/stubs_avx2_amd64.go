@@ -62,6 +62,36 @@ func tile5x16BF16AVX2(y *float32, ldy uintptr, x *float32, rowStep uintptr, dept
 //go:noescape
 func tile6x16BF16AVX2(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
 
+// tile1x32F16AVX2 computes 32 columns of a panel for 1 rows; strides are in bytes, k > 0.
+//
+//go:noescape
+func tile1x32F16AVX2(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+
+// tile2x32F16AVX2 computes 32 columns of a panel for 2 rows; strides are in bytes, k > 0.
+//
+//go:noescape
+func tile2x32F16AVX2(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+
+// tile3x16F16AVX2 computes 16 columns of a panel for 3 rows; strides are in bytes, k > 0.
+//
+//go:noescape
+func tile3x16F16AVX2(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+
+// tile4x16F16AVX2 computes 16 columns of a panel for 4 rows; strides are in bytes, k > 0.
+//
+//go:noescape
+func tile4x16F16AVX2(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+
+// tile5x16F16AVX2 computes 16 columns of a panel for 5 rows; strides are in bytes, k > 0.
+//
+//go:noescape
+func tile5x16F16AVX2(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+
+// tile6x16F16AVX2 computes 16 columns of a panel for 6 rows; strides are in bytes, k > 0.
+//
+//go:noescape
+func tile6x16F16AVX2(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+
 // exp is Exp.
 //
 //go:noescape
@@ -131,6 +161,11 @@ func softmaxBackwardAVX2(ds *float32, p *float32, dp *float32, dot float32, scal
 //
 //go:noescape
 func fromBF16AVX2(dst *float32, src *uint16, n int)
+
+// fromF16 is F16ToF32.
+//
+//go:noescape
+func fromF16AVX2(dst *float32, src *uint16, n int)
 
 // toBF16 is F32ToBF16.
 //

@@ -122,6 +122,66 @@ func tile11x32BF16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, d
 //go:noescape
 func tile12x32BF16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
 
+// tile1x32F16AVX512 computes 32 columns of a panel for 1 rows; strides are in bytes, k > 0.
+//
+//go:noescape
+func tile1x32F16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+
+// tile2x32F16AVX512 computes 32 columns of a panel for 2 rows; strides are in bytes, k > 0.
+//
+//go:noescape
+func tile2x32F16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+
+// tile3x32F16AVX512 computes 32 columns of a panel for 3 rows; strides are in bytes, k > 0.
+//
+//go:noescape
+func tile3x32F16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+
+// tile4x32F16AVX512 computes 32 columns of a panel for 4 rows; strides are in bytes, k > 0.
+//
+//go:noescape
+func tile4x32F16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+
+// tile5x32F16AVX512 computes 32 columns of a panel for 5 rows; strides are in bytes, k > 0.
+//
+//go:noescape
+func tile5x32F16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+
+// tile6x32F16AVX512 computes 32 columns of a panel for 6 rows; strides are in bytes, k > 0.
+//
+//go:noescape
+func tile6x32F16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+
+// tile7x32F16AVX512 computes 32 columns of a panel for 7 rows; strides are in bytes, k > 0.
+//
+//go:noescape
+func tile7x32F16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+
+// tile8x32F16AVX512 computes 32 columns of a panel for 8 rows; strides are in bytes, k > 0.
+//
+//go:noescape
+func tile8x32F16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+
+// tile9x32F16AVX512 computes 32 columns of a panel for 9 rows; strides are in bytes, k > 0.
+//
+//go:noescape
+func tile9x32F16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+
+// tile10x32F16AVX512 computes 32 columns of a panel for 10 rows; strides are in bytes, k > 0.
+//
+//go:noescape
+func tile10x32F16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+
+// tile11x32F16AVX512 computes 32 columns of a panel for 11 rows; strides are in bytes, k > 0.
+//
+//go:noescape
+func tile11x32F16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+
+// tile12x32F16AVX512 computes 32 columns of a panel for 12 rows; strides are in bytes, k > 0.
+//
+//go:noescape
+func tile12x32F16AVX512(y *float32, ldy uintptr, x *float32, rowStep uintptr, depthStep uintptr, k int, panel *uint16, accumulate int)
+
 // exp is Exp.
 //
 //go:noescape
@@ -191,6 +251,11 @@ func softmaxBackwardAVX512(ds *float32, p *float32, dp *float32, dot float32, sc
 //
 //go:noescape
 func fromBF16AVX512(dst *float32, src *uint16, n int)
+
+// fromF16 is F16ToF32.
+//
+//go:noescape
+func fromF16AVX512(dst *float32, src *uint16, n int)
 
 // toBF16 is F32ToBF16.
 //

@@ -27,31 +27,6 @@ func tile(y []float32, ldy int, x []float32, rowStep, depthStep, m, k int, panel
 	}
 }
 
-func tileBF16(y []float32, ldy int, x []float32, rowStep, depthStep, m, k int, panel []uint16, accumulate bool) {
-	level := active.Load()
-	if level == levelGeneric {
-		tileGenericBF16(y, ldy, x, rowStep, depthStep, m, k, panel, accumulate)
-		return
-	}
-	add := 0
-	if accumulate {
-		add = 1
-	}
-	for i := 0; i < m; {
-		h := tileHeight(level, m-i)
-		py, px := &y[i*ldy], &x[i*rowStep]
-		if level == levelAVX512 {
-			rowsBF16AVX512(h, py, uintptr(ldy)*4, px, uintptr(rowStep)*4, uintptr(depthStep)*4, k, &panel[0], add)
-		} else {
-			rowsBF16AVX2(h, py, uintptr(ldy)*4, px, uintptr(rowStep)*4, uintptr(depthStep)*4, k, &panel[0], add)
-			if h > 2 {
-				rowsBF16AVX2(h, &y[i*ldy+16], uintptr(ldy)*4, px, uintptr(rowStep)*4, uintptr(depthStep)*4, k, &panel[16], add)
-			}
-		}
-		i += h
-	}
-}
-
 // tileHeight returns how many of the rows that are left to take next.
 func tileHeight(level isaLevel, rows int) int {
 	most := 12
@@ -91,35 +66,6 @@ func rowsAVX512(h int, y *float32, ldy uintptr, x *float32, rowStep, depthStep u
 	}
 }
 
-func rowsBF16AVX512(h int, y *float32, ldy uintptr, x *float32, rowStep, depthStep uintptr, k int, panel *uint16, add int) {
-	switch h {
-	case 1:
-		tile1x32BF16AVX512(y, ldy, x, rowStep, depthStep, k, panel, add)
-	case 2:
-		tile2x32BF16AVX512(y, ldy, x, rowStep, depthStep, k, panel, add)
-	case 3:
-		tile3x32BF16AVX512(y, ldy, x, rowStep, depthStep, k, panel, add)
-	case 4:
-		tile4x32BF16AVX512(y, ldy, x, rowStep, depthStep, k, panel, add)
-	case 5:
-		tile5x32BF16AVX512(y, ldy, x, rowStep, depthStep, k, panel, add)
-	case 6:
-		tile6x32BF16AVX512(y, ldy, x, rowStep, depthStep, k, panel, add)
-	case 7:
-		tile7x32BF16AVX512(y, ldy, x, rowStep, depthStep, k, panel, add)
-	case 8:
-		tile8x32BF16AVX512(y, ldy, x, rowStep, depthStep, k, panel, add)
-	case 9:
-		tile9x32BF16AVX512(y, ldy, x, rowStep, depthStep, k, panel, add)
-	case 10:
-		tile10x32BF16AVX512(y, ldy, x, rowStep, depthStep, k, panel, add)
-	case 11:
-		tile11x32BF16AVX512(y, ldy, x, rowStep, depthStep, k, panel, add)
-	case 12:
-		tile12x32BF16AVX512(y, ldy, x, rowStep, depthStep, k, panel, add)
-	}
-}
-
 func rowsAVX2(h int, y *float32, ldy uintptr, x *float32, rowStep, depthStep uintptr, k int, panel *float32, add int) {
 	switch h {
 	case 1:
@@ -134,22 +80,5 @@ func rowsAVX2(h int, y *float32, ldy uintptr, x *float32, rowStep, depthStep uin
 		tile5x16AVX2(y, ldy, x, rowStep, depthStep, k, panel, add)
 	case 6:
 		tile6x16AVX2(y, ldy, x, rowStep, depthStep, k, panel, add)
-	}
-}
-
-func rowsBF16AVX2(h int, y *float32, ldy uintptr, x *float32, rowStep, depthStep uintptr, k int, panel *uint16, add int) {
-	switch h {
-	case 1:
-		tile1x32BF16AVX2(y, ldy, x, rowStep, depthStep, k, panel, add)
-	case 2:
-		tile2x32BF16AVX2(y, ldy, x, rowStep, depthStep, k, panel, add)
-	case 3:
-		tile3x16BF16AVX2(y, ldy, x, rowStep, depthStep, k, panel, add)
-	case 4:
-		tile4x16BF16AVX2(y, ldy, x, rowStep, depthStep, k, panel, add)
-	case 5:
-		tile5x16BF16AVX2(y, ldy, x, rowStep, depthStep, k, panel, add)
-	case 6:
-		tile6x16BF16AVX2(y, ldy, x, rowStep, depthStep, k, panel, add)
 	}
 }

@@ -28,20 +28,24 @@ func tileGeneric(y []float32, ldy int, x []float32, rowStep, depthStep, m, k int
 	}
 }
 
-func tileGenericBF16(y []float32, ldy int, x []float32, rowStep, depthStep, m, k int, panel []uint16, accumulate bool) {
-	for i := range m {
-		row := (*[PanelWidth]float32)(y[i*ldy:])
-		var acc [PanelWidth]float32
-		if accumulate {
-			acc = *row
+// tileGeneric16 widens a step of the panel and does what tileGeneric does.
+func tileGeneric16(y []float32, ldy int, x []float32, rowStep, depthStep, m, k int, panel []uint16, s storage, accumulate bool) {
+	var wide [PanelWidth]float32
+	for j := range k {
+		if b := panel[j*PanelWidth:][:PanelWidth]; s == storeBF16 {
+			fromBF16Generic(wide[:], b)
+		} else {
+			fromF16Generic(wide[:], b)
 		}
-		for j := range k {
+		for i := range m {
+			row := (*[PanelWidth]float32)(y[i*ldy:])
+			if j == 0 && !accumulate {
+				*row = [PanelWidth]float32{}
+			}
 			a := x[i*rowStep+j*depthStep]
-			b := (*[PanelWidth]uint16)(panel[j*PanelWidth:])
-			for c := range acc {
-				acc[c] = fma32(a, math.Float32frombits(uint32(b[c])<<16), acc[c])
+			for c := range row {
+				row[c] = fma32(a, wide[c], row[c])
 			}
 		}
-		*row = acc
 	}
 }

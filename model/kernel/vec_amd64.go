@@ -84,6 +84,19 @@ func fromBF16Vec(dst []float32, src []uint16) {
 	fromBF16Generic(dst[n:], src[n:])
 }
 
+func fromF16Vec(dst []float32, src []uint16) {
+	n := len(src) &^ 15
+	switch level := active.Load(); {
+	case n == 0 || level == levelGeneric:
+		n = 0
+	case level == levelAVX512:
+		fromF16AVX512(&dst[0], &src[0], n)
+	default:
+		fromF16AVX2(&dst[0], &src[0], n)
+	}
+	fromF16Generic(dst[n:], src[n:])
+}
+
 func toBF16Vec(dst []uint16, src []float32) {
 	n := len(src) &^ 15
 	switch level := active.Load(); {

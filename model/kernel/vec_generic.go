@@ -86,6 +86,25 @@ func fromBF16Generic(dst []float32, src []uint16) {
 	}
 }
 
+func fromF16Generic(dst []float32, src []uint16) {
+	for i, h := range src {
+		dst[i] = widenF16(h)
+	}
+}
+
+// widenF16 gives the number of a binary16 pattern; every one is a binary32 number.
+func widenF16(h uint16) float32 {
+	sign, exponent, fraction := uint32(h&0x8000)<<16, uint32(h>>10)&0x1f, uint32(h)&0x3ff
+	switch exponent {
+	case 0: // zero or subnormal: an exact multiple of 2^-24, which is normal in binary32
+		return math.Float32frombits(sign | math.Float32bits(float32(fraction)*0x1p-24))
+	case 0x1f:
+		quiet := min(fraction, 1) << 22 // as the hardware does, a NaN comes out quiet
+		return math.Float32frombits(sign | 0x7f800000 | fraction<<13 | quiet)
+	}
+	return math.Float32frombits(sign | (exponent+112)<<23 | fraction<<13)
+}
+
 // ropeGeneric rotates the pairs (a[i], b[i]) by the angle; with a and b
 // exchanged it rotates back.
 func ropeGeneric(a, b, cos, sin []float32) {

@@ -10,6 +10,31 @@ import (
 // unroll is the number of steps of k in one turn of the inner loop.
 const unroll = 4
 
+// ahead is how many bytes before its use a panel's cache line is asked for. The processor's own prefetcher stops at each page of 4 KiB;
+// this one goes on, past the end of a panel into the next one, whose turn comes next.
+const ahead = 2048
+
+// storage is how a panel keeps its numbers.
+type storage struct {
+	suffix, pointer string
+	size            int
+}
+
+var storages = []storage{{"", "*float32", 4}, {"BF16", "*uint16", 2}, {"F16", "*uint16", 2}}
+
+// widen loads a register of a panel's numbers.
+func (a *assembler) widen(s storage, at operand.Mem, v reg.VecVirtual) {
+	switch s.suffix {
+	case "BF16":
+		a.VPMOVZXWD(at, v)
+		a.VPSLLD(operand.U8(16), v, v)
+	case "F16":
+		a.VCVTPH2PS(at, v)
+	default:
+		a.VMOVUPS(at, v)
+	}
+}
+
 // tiles emits the matrix kernels, one for each number of rows. Their names tell
 // rows and columns: tile12x32AVX512.
 //
@@ -17,28 +42,25 @@ const unroll = 4
 // for the broadcast element of x. AVX2 has 16: 6 rows of two accumulators, so
 // it takes half a panel at a time, or 2 rows of a whole one.
 func (a *assembler) tiles() {
-	for _, bf16 := range []bool{false, true} {
+	for _, s := range storages {
 		if a.avx512 {
 			for rows := 1; rows <= 12; rows++ {
-				a.tile(rows, 32, bf16)
+				a.tile(rows, 32, s)
 			}
 			continue
 		}
 		for rows := 1; rows <= 2; rows++ {
-			a.tile(rows, 32, bf16)
+			a.tile(rows, 32, s)
 		}
 		for rows := 3; rows <= 6; rows++ {
-			a.tile(rows, 16, bf16)
+			a.tile(rows, 16, s)
 		}
 	}
 }
 
-func (a *assembler) tile(rows, columns int, bf16 bool) {
-	name, panelType, size := fmt.Sprintf("tile%dx%d", rows, columns), "*float32", 4
-	if bf16 {
-		name, panelType, size = name+"BF16", "*uint16", 2
-	}
-	a.function(name, "y *float32, ldy uintptr, x *float32, rowStep, depthStep uintptr, k int, panel "+panelType+", accumulate int",
+func (a *assembler) tile(rows, columns int, s storage) {
+	name, size := fmt.Sprintf("tile%dx%d%s", rows, columns, s.suffix), s.size
+	a.function(name, "y *float32, ldy uintptr, x *float32, rowStep, depthStep uintptr, k int, panel "+s.pointer+", accumulate int",
 		fmt.Sprintf("%s%s computes %d columns of a panel for %d rows; strides are in bytes, k > 0.", name, a.suffix, columns, rows))
 	y, ldy := a.word("y"), a.word("ldy")
 	step, depth := a.word("rowStep"), a.word("depthStep")
@@ -70,16 +92,13 @@ func (a *assembler) tile(rows, columns int, bf16 bool) {
 	a.Label("start")
 
 	one := func(u int) {
+		for line := 0; line < 32*size; line += 64 {
+			a.PREFETCHT0(operand.Mem{Base: panel, Disp: u*32*size + line + ahead})
+		}
 		b := make([]reg.VecVirtual, regs)
 		for c := range b {
 			b[c] = a.vector()
-			at := operand.Mem{Base: panel, Disp: (u*32 + c*a.width) * size}
-			if bf16 {
-				a.VPMOVZXWD(at, b[c])
-				a.VPSLLD(operand.U8(16), b[c], b[c])
-			} else {
-				a.VMOVUPS(at, b[c])
-			}
+			a.widen(s, operand.Mem{Base: panel, Disp: (u*32 + c*a.width) * size}, b[c])
 		}
 		for r := range rows {
 			x := a.vector()

@@ -182,7 +182,7 @@ func (a *assembler) backward() {
 	a.end()
 }
 
-// bfloat emits the conversions. Rounding adds 0x7fff plus the last bit kept; a
+// bfloat emits the conversions of 16 bits. Rounding adds 0x7fff plus the last bit kept; a
 // NaN would overflow into an infinity by that and is made quiet instead.
 func (a *assembler) bfloat() {
 	a.function("fromBF16", "dst *float32, src *uint16, n int", "fromBF16 is BF16ToF32.")
@@ -191,6 +191,15 @@ func (a *assembler) bfloat() {
 		v := a.vector()
 		a.VPMOVZXWD(a.at16(src, off), v)
 		a.VPSLLD(operand.U8(16), v, v)
+		a.store(v, dst, off)
+	})
+	a.end()
+
+	a.function("fromF16", "dst *float32, src *uint16, n int", "fromF16 is F16ToF32.")
+	dst, src = a.word("dst"), a.word("src")
+	a.loop(func(off int) {
+		v := a.vector()
+		a.VCVTPH2PS(a.at16(src, off), v)
 		a.store(v, dst, off)
 	})
 	a.end()

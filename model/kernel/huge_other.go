@@ -1,0 +1,7 @@
+//go:build !(linux && amd64)
+
+package kernel
+
+import "unsafe"
+
+func largePages(unsafe.Pointer, int) {}
