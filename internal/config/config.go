@@ -11,6 +11,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -49,8 +50,9 @@ type Config struct {
 	// SafetyBlocks say is checked where it is used: a file for the Python implementation must not keep other commands from working.
 	// BT_NETWORK, BT_CHAIN_ENDPOINT, BT_NETUID or NETUID.
 	ChainNetwork, ChainEndpoint, NetUID string
-	// WalletCold and WalletHot are the names of the wallet and its hotkey; empty: default. BT_WALLET_COLD, BT_WALLET_HOT.
-	WalletCold, WalletHot string
+	// WalletCold and WalletHot are the names of the wallet and its hotkey, WalletPath is the folder of wallets; empty: what btcli uses by itself.
+	// BT_WALLET_COLD, otherwise BT_WALLET_NAME; BT_WALLET_HOT, otherwise BT_WALLET_HOTKEY; BT_WALLET_PATH.
+	WalletCold, WalletHot, WalletPath string
 	// CacheDir is where checkpoints are kept: in its folder checkpoints. Empty: ~/.cache/grail. GRAIL_CACHE_DIR.
 	CacheDir string
 	// SafetyBlocks are kept free at the end of a window by a miner. GRAIL_MINER_SAFETY_BLOCKS.
@@ -159,6 +161,12 @@ func Variables() []Variable {
 			read: func(c *Config, v string) error { c.CacheDir = v; return nil }},
 		{Name: "GRAIL_MINER_SAFETY_BLOCKS", Example: "3", Text: "blocks that a miner keeps free at the end of a window",
 			read: func(c *Config, v string) error { c.SafetyBlocks = v; return nil }},
+		{Name: "BT_WALLET_PATH", Example: "~/.bittensor/wallets", Text: "folder of Bittensor wallets; that of btcli otherwise",
+			read: func(c *Config, v string) error { c.WalletPath = v; return nil }},
+		{Name: "BT_WALLET_NAME", Example: "default", Text: "what Bittensor's own programs call BT_WALLET_COLD, which wins",
+			read: func(c *Config, v string) error { c.WalletCold = cmp.Or(c.WalletCold, v); return nil }},
+		{Name: "BT_WALLET_HOTKEY", Example: "default", Text: "what Bittensor's own programs call BT_WALLET_HOT, which wins",
+			read: func(c *Config, v string) error { c.WalletHot = cmp.Or(c.WalletHot, v); return nil }},
 		{Name: "NO_COLOR", Example: "1", Text: "text without colours, whatever the value",
 			read: func(c *Config, v string) error { c.NoColor = v != ""; return nil }},
 		{Name: "TERM", Example: "dumb", Text: "dumb: plain lines instead of the live view", Process: true,

@@ -106,6 +106,8 @@ func TestRead(t *testing.T) {
 		{"terminal of the file", nil, map[string]string{"TERM": "dumb"}, Config{}},
 		{"hub", map[string]string{"HF_TOKEN": " hf_x\n"}, map[string]string{"HF_ENDPOINT": "https://h", "HF_HOME": "/h"}, Config{HFEndpoint: "https://h", HFToken: "hf_x", HFHome: "/h"}},
 		{"key", nil, map[string]string{"NANTEOS_API_KEY": "k"}, Config{APIKey: "k"}},
+		{"wallet", map[string]string{"BT_WALLET_PATH": "~/w", "BT_WALLET_NAME": "n"}, map[string]string{"BT_WALLET_HOTKEY": "h"}, Config{WalletPath: "~/w", WalletCold: "n", WalletHot: "h"}},
+		{"wallet of Grail", map[string]string{"BT_WALLET_NAME": "n", "BT_WALLET_HOTKEY": "h"}, map[string]string{"BT_WALLET_COLD": "c", "BT_WALLET_HOT": ""}, Config{WalletCold: "c", WalletHot: "h"}},
 		{"others", map[string]string{"NANTEOS_VECTORS": "x"}, map[string]string{"GRAIL_PIPELINE_ENABLED": "true"}, Config{}},
 		{"network", map[string]string{"NANTEOS_NETWORK": "n.json", "BT_NETWORK": "test"}, map[string]string{"BT_CHAIN_ENDPOINT": "ws://h", "NETUID": "4"},
 			Config{Network: "n.json", ChainNetwork: "test", ChainEndpoint: "ws://h", NetUID: "4"}},
@@ -199,6 +201,21 @@ func TestSecret(t *testing.T) {
 	}
 	if string(c.HFToken) != "hunter2" {
 		t.Error("the text is lost")
+	}
+}
+
+func TestPassword(t *testing.T) {
+	const name = "BT_PW__TMP_W_COLDKEY"
+	t.Setenv(name, "hunter2")
+	t.Setenv("BT_PW_EMPTY", "")
+	t.Setenv("HF_TOKEN", "hunter2")
+	if p, ok := Password(name); !ok || string(p) != "hunter2" {
+		t.Errorf("%q, %v", string(p), ok)
+	}
+	for _, name := range []string{"BT_PW_EMPTY", "BT_PW_MISSING", "HF_TOKEN", ""} {
+		if p, ok := Password(name); ok || p != "" {
+			t.Errorf("%s: %q, %v", name, string(p), ok)
+		}
 	}
 }
 
