@@ -15,7 +15,9 @@ import (
 // that its name stands for.
 type DispatchError struct{ metadata.DispatchError }
 
-func (e *DispatchError) Error() string { return "the chain refused the call: " + e.DispatchError.Error() }
+func (e *DispatchError) Error() string {
+	return "the chain refused the call: " + e.DispatchError.Error()
+}
 
 // Is matches the package's sentinels.
 func (e *DispatchError) Is(target error) bool {

@@ -50,6 +50,7 @@ func (s *submission) look(ctx context.Context) (*Outcome, verdict, error) {
 	}
 	// Back from the head along the parents, so that a block of another fork doesn't count.
 	first, last := s.span()
+	var walked []Hash
 	for h := head; h.Number > first && !s.seen[h.Hash]; {
 		if h.Number <= last {
 			b, err := s.c.Block(ctx, h.Hash)
@@ -64,11 +65,13 @@ func (s *submission) look(ctx context.Context) (*Outcome, verdict, error) {
 				return out, done, failure
 			}
 		}
-		s.seen[h.Hash] = true
+		walked = append(walked, h.Hash)
 		if h, err = s.c.Header(ctx, h.Parent); err != nil {
-			delete(s.seen, head.Hash)
 			return nil, unsure, err
 		}
+	}
+	for _, h := range walked {
+		s.seen[h] = true
 	}
 	state, err := v.Balance(ctx, s.account)
 	if err != nil {

@@ -159,7 +159,7 @@ func (s *submission) run(ctx context.Context) (*Outcome, error) {
 	}()
 	for {
 		if s.attempts > s.c.cfg.Resubmit {
-			return nil, fmt.Errorf("given up after signing %d times: %w", s.attempts, s.last)
+			return s.finish(ctx, nil, fmt.Errorf("given up after signing %d times: %w", s.attempts, s.last))
 		}
 		out, v, err := s.attempt(ctx)
 		if v == unsure {
