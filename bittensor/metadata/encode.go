@@ -54,13 +54,14 @@ func (e *encoder) value(id TypeID, v reflect.Value) error {
 	}
 	defer func() { e.depth-- }()
 	t := &e.rt.types[id]
+	opened := open(v)
+	if opened.IsValid() && opened.Type() == rawType {
+		return e.raw(id, opened.Interface().(Raw))
+	}
 	if t.isOption {
 		return e.option(t, v)
 	}
-	v = open(v)
-	if v.IsValid() && v.Type() == rawType {
-		return e.raw(id, v.Interface().(Raw))
-	}
+	v = opened
 	switch t.Kind {
 	case Composite, Tuple:
 		return e.composite(id, t, v)

@@ -6,7 +6,8 @@ const sizeCap = 1 << 30
 // measureDepth bounds how deep types are followed to measure them; beyond it the answer is the one that is always true.
 const measureDepth = 200
 
-// measure works out, for every type, between which sizes its values lie, which types are options, and whose dynamic form may be nil.
+// measure works out, for every type, between which sizes its values lie, which types are options, whose
+// dynamic form may be nil, and what is within compact ones.
 func (rt *Runtime) measure() {
 	for i := range rt.types {
 		t := &rt.types[i]
@@ -21,6 +22,9 @@ func (rt *Runtime) measure() {
 	}
 	for i := range rt.types {
 		_, core := rt.core(TypeID(i))
+		if rt.types[i].Kind == Compact {
+			rt.types[i].compact = int8(rt.width(rt.types[i].Elem))
+		}
 		rt.types[i].nilable = core == nil || core.isOption || (core.Kind == Composite || core.Kind == Tuple) && len(core.Members) == 0
 	}
 }

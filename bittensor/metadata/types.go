@@ -82,6 +82,8 @@ type Type struct {
 	option   TypeID
 	isOption bool
 	nilable  bool // the dynamic form of a value may be nil
+	// compact is the bytes of the number that a Compact holds, see Runtime.width.
+	compact int8
 }
 
 // Param is a generic parameter of a type. Its Type is absent for those that leave no trace in the encoding.

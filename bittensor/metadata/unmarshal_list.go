@@ -172,7 +172,11 @@ func (d *decoder) skip(id TypeID) {
 	if !d.enter() {
 		return
 	}
-	defer d.leave()
+	d.skipOver(id, t)
+	d.leave()
+}
+
+func (d *decoder) skipOver(id TypeID, t *Type) {
 	switch t.Kind {
 	case Composite, Tuple:
 		for i := range t.Members {
@@ -209,7 +213,7 @@ func (d *decoder) skip(id TypeID) {
 			d.skip(t.Elem)
 		}
 	case Compact:
-		d.compact(t.Elem)
+		d.compact(t)
 	case Primitive: // only text has no fixed size
 		d.r.Bytes()
 	default:

@@ -154,8 +154,12 @@ func (d *decoder) value(id TypeID) any {
 	if !d.enter() {
 		return nil
 	}
-	defer d.leave()
-	t := &d.rt.types[id]
+	v := d.valueOf(id, &d.rt.types[id])
+	d.leave()
+	return v
+}
+
+func (d *decoder) valueOf(id TypeID, t *Type) any {
 	switch t.Kind {
 	case Composite, Tuple:
 		if inner, ok := t.wrapped(); ok {
@@ -211,7 +215,7 @@ func (d *decoder) value(id TypeID) any {
 	case Primitive:
 		return d.primitive(t.Prim)
 	case Compact:
-		return d.compact(t.Elem)
+		return d.compact(t)
 	default:
 		return d.bits(t)
 	}
@@ -251,11 +255,23 @@ func (d *decoder) list(id TypeID, n int) any {
 		return nil
 	}
 	out := make([]any, 0, room)
-	for range n {
-		out = append(out, d.value(id))
-		if d.r.Err() != nil {
-			return nil
+	_, t := d.rt.core(id)
+	switch {
+	case t != nil && t.Kind == Compact && t.compact > 0: // the columns of a metagraph
+		for range n {
+			out = append(out, d.compact(t))
 		}
+	case t != nil && t.Kind == Primitive:
+		for range n {
+			out = append(out, d.primitive(t.Prim))
+		}
+	default:
+		for i := 0; i < n && d.r.Err() == nil; i++ {
+			out = append(out, d.value(id))
+		}
+	}
+	if d.r.Err() != nil {
+		return nil
 	}
 	return out
 }
@@ -314,10 +330,10 @@ func (rt *Runtime) width(id TypeID) int {
 }
 
 // compact reads the compact form of a type.
-func (d *decoder) compact(elem TypeID) any {
-	switch w := d.rt.width(elem); {
+func (d *decoder) compact(t *Type) any {
+	switch w := int(t.compact); {
 	case w < 0:
-		d.fail(elem, ErrType)
+		d.fail(t.Elem, ErrType)
 		return nil
 	case w == 0:
 		return nil
