@@ -1,8 +1,10 @@
 package timelock
 
 import (
-	"encoding/binary"
+	"bytes"
 	"fmt"
+
+	"github.com/nanteos/nanteos/bittensor/scale"
 )
 
 // Envelope is a ciphertext with the round that opens it, the form that the Python SDK's encrypt and decrypt hand around: SCALE of
@@ -14,32 +16,38 @@ type Envelope struct {
 
 // ParseEnvelope reads an envelope. It looks at the frame only, not into the ciphertext. Errors wrap ErrCiphertext.
 func ParseEnvelope(b []byte) (Envelope, error) {
-	c, rest, ok := cutBytes(b)
-	if !ok {
-		return Envelope{}, fmt.Errorf("%w: envelope of %d bytes is cut short or too long", ErrCiphertext, len(b))
+	r := scale.NewReader(b)
+	r.Canonical = true
+	c, round := r.Bytes(), r.U64()
+	if err := r.End(); err != nil {
+		return Envelope{}, fmt.Errorf("%w: couldn't decode envelope: %w", ErrCiphertext, err)
 	}
-	if len(rest) != 8 {
-		return Envelope{}, fmt.Errorf("%w: %d bytes after the envelope's ciphertext, its round has 8", ErrCiphertext, len(rest))
+	if len(c) > MaxPlaintext+Overhead {
+		return Envelope{}, fmt.Errorf("%w: %d bytes in the envelope, at most %d are possible", ErrCiphertext, len(c), MaxPlaintext+Overhead)
 	}
-	return Envelope{Ciphertext: append([]byte(nil), c...), Round: binary.LittleEndian.Uint64(rest)}, nil
+	return Envelope{Ciphertext: bytes.Clone(c), Round: round}, nil
 }
 
 // Bytes returns the form that ParseEnvelope reads.
 func (e Envelope) Bytes() []byte {
-	b := make([]byte, 0, 4+len(e.Ciphertext)+8)
-	b = appendBytes(b, e.Ciphertext)
-	return binary.LittleEndian.AppendUint64(b, e.Round)
+	w := make(scale.Writer, 0, 4+len(e.Ciphertext)+8)
+	w.Bytes(e.Ciphertext)
+	w.U64(e.Round)
+	return w
 }
 
 // Text returns the plaintext under which the Python SDK commits a text to the chain, to be given to Encrypt: SCALE of a string. Readers of
-// revealed commitments expect it. Text longer than MaxPlaintext is cut off by Encrypt's error, not here.
-func Text(s string) []byte { return appendBytes(nil, []byte(s)) }
+// revealed commitments expect it.
+func Text(s string) []byte {
+	var w scale.Writer
+	w.Text(s)
+	return w
+}
 
-// ParseText is the inverse of Text; ok is false where b is anything else.
+// ParseText is the inverse of Text; ok is false where b is anything else or not UTF-8.
 func ParseText(b []byte) (s string, ok bool) {
-	part, rest, ok := cutBytes(b)
-	if !ok || len(rest) != 0 {
-		return "", false
-	}
-	return string(part), true
+	r := scale.NewReader(b)
+	r.Canonical = true
+	s = r.Text()
+	return s, r.End() == nil
 }

@@ -1,11 +1,13 @@
 package timelock
 
 import (
+	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+
+	"github.com/nanteos/nanteos/bittensor/scale"
 )
 
 // Pulse is one round of a drand chain. A pulse from elsewhere is only a claim until a Verifier has accepted it.
@@ -68,28 +70,25 @@ func ParsePulse(text []byte) (Pulse, error) {
 // DecodePulse reads a value of the storage map Drand.Pulses of Bittensor's chain: SCALE of {round u64, randomness bytes, signature bytes}. Its
 // randomness must have 32 bytes and its signature 48. It checks the form only. Errors wrap ErrPulse.
 func DecodePulse(b []byte) (Pulse, error) {
-	if len(b) < 8 {
-		return Pulse{}, fmt.Errorf("%w: stored pulse of %d bytes", ErrPulse, len(b))
+	r := scale.NewReader(b)
+	r.Canonical = true
+	p := Pulse{Round: r.U64()}
+	randomness, sig := r.Bytes(), r.Bytes()
+	if err := r.End(); err != nil {
+		return Pulse{}, fmt.Errorf("%w: couldn't decode stored pulse: %w", ErrPulse, err)
 	}
-	p := Pulse{Round: binary.LittleEndian.Uint64(b)}
-	randomness, rest, ok := cutBytes(b[8:])
-	if !ok || len(randomness) != 32 {
-		return Pulse{}, fmt.Errorf("%w: randomness of stored round %d has not 32 bytes", ErrPulse, p.Round)
+	if len(randomness) != 32 || len(sig) != g1Bytes {
+		return Pulse{}, fmt.Errorf("%w: stored round %d has %d bytes of randomness and %d of signature, not 32 and %d", ErrPulse, p.Round, len(randomness), len(sig), g1Bytes)
 	}
-	sig, rest, ok := cutBytes(rest)
-	if !ok || len(sig) != g1Bytes {
-		return Pulse{}, fmt.Errorf("%w: signature of stored round %d has not %d bytes", ErrPulse, p.Round, g1Bytes)
-	}
-	if len(rest) != 0 {
-		return Pulse{}, fmt.Errorf("%w: %d bytes after stored round %d", ErrPulse, len(rest), p.Round)
-	}
-	p.Randomness, p.Signature = [32]byte(randomness), append([]byte(nil), sig...)
+	p.Randomness, p.Signature = [32]byte(randomness), bytes.Clone(sig)
 	return p, nil
 }
 
 // AppendSCALE appends the form that DecodePulse reads.
 func (p Pulse) AppendSCALE(b []byte) []byte {
-	b = binary.LittleEndian.AppendUint64(b, p.Round)
-	b = appendBytes(b, p.Randomness[:])
-	return appendBytes(b, p.Signature)
+	w := scale.Writer(b)
+	w.U64(p.Round)
+	w.Bytes(p.Randomness[:])
+	w.Bytes(p.Signature)
+	return w
 }

@@ -257,7 +257,7 @@ func slowFirstReveal(e Epochs, budget int) (uint64, bool) {
 
 func TestFirstRevealStepByStep(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
-	for i := range 4000 {
+	for i := range 1500 {
 		e := Epochs{Stateful: true, Head: 1000 + r.Uint64N(100000), Tempo: uint16(1 + r.IntN(400)), RevealPeriod: r.Uint64N(5), Index: r.Uint64N(9)}
 		switch r.IntN(4) {
 		case 0:
