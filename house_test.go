@@ -24,6 +24,7 @@ var rooms = []struct {
 	{0, "cmd", true},
 	{0, "bench", true},
 	{1, "internal/devnet", true},
+	{1, "internal/operator", true},
 	{2, "internal/node", true},
 	{3, "internal/checkpoint", false},
 	{3, "internal/serve", false},

@@ -87,6 +87,14 @@ func (k *Key) PublicKey() [32]byte { return k.public }
 // Address is the account in text, with the prefix of Bittensor.
 func (k *Key) Address() string { return ss58.EncodeBittensor(k.public) }
 
+// Keypair returns the pair that signs, for what wants one. It wraps ErrPublicOnly when there is no secret. Wipe of the one wipes the other.
+func (k *Key) Keypair() (sr25519.Keypair, error) {
+	if k.held == nil {
+		return sr25519.Keypair{}, fmt.Errorf("couldn't sign with %s: %w", k.Address(), ErrPublicOnly)
+	}
+	return k.held.pair, nil
+}
+
 // Private reports whether the key can sign.
 func (k *Key) Private() bool { return k.held != nil }
 

@@ -6,9 +6,9 @@
 // the chain turns all weights into consensus and incentives. Block hashes are public randomness: Grail derives its windows from them,
 // always from the text "0x" and 64 lower-case hex digits.
 //
-// The driver here is [Local], a chain in this process for networks on one machine. It makes real blocks with real hashes, checks
-// signatures, nonces and rate limits as the public chain does, and keeps everything on disk, so that a network can be stopped (also
-// with kill -9) and continued. The client for public chains is another driver behind the same interface.
+// Drivers: [Remote] reaches a chain through its public protocol, be it finney or a local node. [Local] is a chain in this process for tests of
+// roles: it makes real blocks with real hashes, checks signatures, nonces and rate limits as the public chain does, and keeps everything on
+// disk, so that a network can be stopped (also with kill -9) and continued.
 package chain
 
 import (
@@ -30,8 +30,6 @@ type Chain interface {
 	SubscribeHeads(ctx context.Context) (<-chan BlockRef, error)
 	// Metagraph returns all neurons as of the newest block.
 	Metagraph(ctx context.Context) (Metagraph, error)
-	// Hyperparameters returns the subnet's rules.
-	Hyperparameters(ctx context.Context) (Hyperparameters, error)
 	// Commitments returns the newest commitment of each registered hotkey that has one.
 	Commitments(ctx context.Context) (map[string][]byte, error)
 	// Commit replaces the signer's commitment by data, at most MaxCommitment bytes, and returns the block that includes it.
