@@ -59,7 +59,7 @@ func randomConfig(rng *rand.Rand) Config {
 
 func randomWeights(rng *rand.Rand, c Config) map[string]Tensor {
 	weights := map[string]Tensor{}
-	bf16 := rng.IntN(2) == 0
+	form := rng.IntN(3)
 	for _, spec := range c.Tensors() {
 		x := make([]float32, Tensor{Shape: spec.Shape}.Len())
 		for i := range x {
@@ -69,19 +69,35 @@ func randomWeights(rng *rand.Rand, c Config) map[string]Tensor {
 			}
 		}
 		w := Tensor{Shape: spec.Shape, F32: x}
-		if bf16 {
+		switch form {
+		case 1:
 			w.F32, w.BF16 = nil, make([]uint16, len(x))
 			kernel.F32ToBF16(w.BF16, x)
+		case 2:
+			w.F32, w.F16 = nil, make([]uint16, len(x))
+			for i := range x {
+				w.F16[i] = halfOf(x[i])
+			}
 		}
 		weights[spec.Name] = w
 	}
 	return weights
 }
 
+// halfOf cuts the digits that an IEEE binary16 has no room for, down to zero below its normal numbers.
+func halfOf(x float32) uint16 {
+	b := math.Float32bits(x)
+	sign, exp := uint16(b>>16&0x8000), int(b>>23&0xff)-127+15
+	if exp <= 0 {
+		return sign
+	}
+	return sign | uint16(exp)<<10 | uint16(b>>13&0x3ff)
+}
+
 // widened gives the values of a tensor in float32.
 func widened(t Tensor) []float32 {
 	x := make([]float32, t.Len())
-	w := Tensor{Shape: []int{len(x)}, F32: t.F32, BF16: t.BF16}
+	w := Tensor{Shape: []int{len(x)}, F32: t.F32, BF16: t.BF16, F16: t.F16}
 	weight := tensorWeight(w)
 	weight.widen(x, 0)
 	return x

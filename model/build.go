@@ -176,7 +176,7 @@ func (s *stack) at(r int) (*weight, int) {
 func (s *stack) form(widen bool) form {
 	f := s.parts[0].form
 	for _, w := range s.parts {
-		if w.form != f || f == formF16 || widen {
+		if w.form != f || widen {
 			return formF32
 		}
 	}
@@ -186,7 +186,8 @@ func (s *stack) form(widen bool) form {
 // groupBytes is how much of a matrix a thread packs before its file's pages are forgotten.
 const groupBytes = 1 << 20
 
-// matrix packs the parts [rows][k] below one another; it keeps the 16 bits of bf16 if all are and the builder doesn't widen.
+// matrix packs the parts [rows][k] below one another; it keeps the 16 bits of bf16 or f16 if all have the same
+// and the builder doesn't widen.
 func (b *builder) matrix(k int, parts ...part) *kernel.Packed {
 	s := stack{k: k}
 	for _, p := range parts {
@@ -232,10 +233,13 @@ func (b *builder) panel(w *kernel.Packed, form form, s *stack, p int) {
 			part.patterns(buffer.half[c*k:(c+1)*k], row)
 		}
 	}
-	if form == formF32 {
+	switch form {
+	case formF32:
 		kernel.TransposeStrided(w.Panel(p), kernel.PanelWidth, buffer.f32, k, columns, k)
-	} else {
-		transpose16(halfPanel(w, p), buffer.half, columns, k)
+	case formBF16:
+		transpose16(w.PanelBF16(p), buffer.half, columns, k)
+	case formF16:
+		transpose16(w.PanelF16(p), buffer.half, columns, k)
 	}
 }
 
@@ -277,19 +281,14 @@ func transpose16(panel, rows []uint16, columns, k int) {
 
 // newPacked gives an operand of zeros in a form.
 func newPacked(form form, n, k int) *kernel.Packed {
-	if form == formF32 {
-		return kernel.NewPacked(n, k)
+	switch form {
+	case formBF16:
+		return kernel.NewPackedBF16(n, k)
+	case formF16:
+		return kernel.NewPackedF16(n, k)
 	}
-	// Package kernel makes operands of 16 bits of their rows only. One of the same size from a single row is as good: its
-	// panels are addressed by N and K.
-	panels := (n + kernel.PanelWidth - 1) / kernel.PanelWidth
-	w := kernel.PackBF16(make([]uint16, panels*k), 1, panels*k)
-	w.N, w.K = n, k
-	return w
+	return kernel.NewPacked(n, k)
 }
-
-// halfPanel is the panel of an operand of 16 bits.
-func halfPanel(w *kernel.Packed, p int) []uint16 { return w.PanelBF16(p) }
 
 // guard runs f, which reads weights, and keeps a fault in the mapped file, which somebody has cut short, as an error. f must
 // touch the mapping in the goroutine of guard.

@@ -33,7 +33,7 @@ type Description struct {
 	// Storage lists the kinds of numbers, the one with the most weights first.
 	Storage []Storage `json:"storage"`
 	// FileBytes is the size of the weights as stored, LoadedBytes in the memory of the engine, which widens everything
-	// but the bf16 matrices of larger models to f32.
+	// but the bf16 and f16 matrices of larger models to f32.
 	FileBytes   int64 `json:"file_bytes"`
 	LoadedBytes int64 `json:"loaded_bytes"`
 	// TokenBytes is the memory of the keys and values of one token; they are kept in pages of 32 tokens.
@@ -140,25 +140,31 @@ func (d *Description) add(kind string, weights, bytes int) {
 }
 
 // measure computes what build allocates: matrices in panels of whole columns, some of them several weights below one another, in two
-// bytes a weight where all parts are bf16.
+// bytes a weight where all parts are bf16, or all f16.
 func (d *Description) measure(kinds map[string]string) {
 	small := d.Config.Parameters() <= smallModel
-	rows, size := 0, int64(2) // of the parts so far
+	rows, kind := 0, "" // of the parts so far
 	for _, spec := range d.Config.Tensors() {
 		if len(spec.Shape) == 1 {
 			d.LoadedBytes += 4 * int64(spec.Shape[0])
 			continue
 		}
-		rows += spec.Shape[0]
-		if kinds[spec.Name] != "BF16" || small {
-			size = 4
+		if rows > 0 && kinds[spec.Name] != kind {
+			kind = "mixed"
+		} else {
+			kind = kinds[spec.Name]
 		}
+		rows += spec.Shape[0]
 		if fusedWithNext(spec.Name) {
 			continue
 		}
+		size := int64(4)
+		if (kind == "BF16" || kind == "F16") && !small {
+			size = 2
+		}
 		rows = (rows + kernel.PanelWidth - 1) / kernel.PanelWidth * kernel.PanelWidth
 		d.LoadedBytes += size * int64(rows) * int64(spec.Shape[1])
-		rows, size = 0, 2
+		rows = 0
 	}
 }
 

@@ -14,17 +14,19 @@ import (
 
 // TestDescribe describes folders and files that other tests load.
 func TestDescribe(t *testing.T) {
-	for _, bf16 := range []bool{false, true} {
+	for _, kind := range []string{"F32", "BF16", "F16"} {
 		rng := rand.New(rand.NewPCG(3, 3))
 		cfg := plainOf("Qwen3ForCausalLM")
 		weights := randomWeights(rng, cfg)
-		for bf16 != (weights["model.norm.weight"].BF16 != nil) {
+		for {
+			if w := weights["model.norm.weight"]; (kind == "BF16") == (w.BF16 != nil) && (kind == "F16") == (w.F16 != nil) {
+				break
+			}
 			weights = randomWeights(rng, cfg)
 		}
-		kind, size := "F32", int64(4)
-		if bf16 {
-			kind, size = "BF16", 2
-			cfg.StorageDType = "bfloat16"
+		size := int64(4)
+		if kind != "F32" {
+			size = 2
 		}
 		dir := t.TempDir()
 		if err := WriteFolder(dir, cfg, weights); err != nil {

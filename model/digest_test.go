@@ -58,9 +58,12 @@ func TestDigest(t *testing.T) {
 		},
 		func() (*Model, []int32) {
 			w := weights["model.norm.weight"]
-			if w.BF16 != nil {
+			switch {
+			case w.BF16 != nil:
 				w.BF16[0] ^= 1
-			} else {
+			case w.F16 != nil:
+				w.F16[0] ^= 1
+			default:
 				w.F32[0] = math.Nextafter32(w.F32[0], 2)
 			}
 			n, err := New(cfg, weights)

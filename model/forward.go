@@ -109,7 +109,7 @@ func (m *Model) forward(w *workspace, pool *kernel.Pool, runs []run) (rows int) 
 	for i := range runs {
 		w.tokens = append(w.tokens, runs[i].tokens...)
 	}
-	eachRow(pool, rows, 4*d, func(r int) { m.embedding(w.x[r*d:(r+1)*d], int(w.tokens[r])) })
+	eachRow(pool, rows, 4*d, func(r int) { m.embed.Row(w.x[r*d:(r+1)*d], int(w.tokens[r])) })
 	for i := range m.layers {
 		l := &m.layers[i]
 		eachRow(pool, rows, d, func(r int) { kernel.RMSNorm(w.h[r*d:(r+1)*d], w.x[r*d:], l.norm1, eps) })

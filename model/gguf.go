@@ -153,8 +153,11 @@ func GGUFConfig(f *gguf.File) (Config, error) {
 		k.err = errors.Join(k.err, err)
 	} else {
 		c.VocabSize = t.Shape[0]
-		if t.Type == gguf.BF16 {
+		switch t.Type {
+		case gguf.BF16:
 			c.StorageDType = "bfloat16"
+		case gguf.F16:
+			c.StorageDType = "float16"
 		}
 	}
 	if n := k.number(p+"vocab_size", c.VocabSize); n != c.VocabSize {
@@ -275,7 +278,7 @@ func (k *ggufKeys) llama3(c *Config) error {
 	return nil
 }
 
-// loadGGUF builds a model from a GGUF file: quantised and f16 weights are widened to f32, exactly as ggml widens them; bf16 stays.
+// loadGGUF builds a model from a GGUF file: quantised weights are widened to f32, exactly as ggml widens them; bf16 and f16 stay.
 func loadGGUF(path string, opt ...Options) (*Model, error) {
 	f, cfg, err := openGGUF(path)
 	if err != nil {

@@ -72,14 +72,22 @@ func ggufOf(t testing.TB, cfg Config, weights map[string]Tensor, change map[stri
 		case strings.Contains(spec.Name, "k_proj"):
 			heads = cfg.KVHeads
 		}
-		if heads > 0 && w.BF16 != nil {
+		switch {
+		case heads == 0:
+		case w.BF16 != nil:
 			w.BF16 = permute(w.BF16, heads, cfg.HeadDim)
-		} else if heads > 0 {
+		case w.F16 != nil:
+			w.F16 = permute(w.F16, heads, cfg.HeadDim)
+		default:
 			w.F32 = permute(w.F32, heads, cfg.HeadDim)
 		}
 		x := gguf.FromFloat32s(ggufName(spec.Name), spec.Shape, w.F32)
 		if w.BF16 != nil {
 			x = gguf.FromBF16s(ggufName(spec.Name), spec.Shape, w.BF16)
+		}
+		if w.F16 != nil {
+			x = gguf.FromBF16s(ggufName(spec.Name), spec.Shape, w.F16)
+			x.Type = gguf.F16
 		}
 		if err := b.Add(x); err != nil {
 			t.Fatal(err)
@@ -110,7 +118,7 @@ func TestLoadGGUF(t *testing.T) {
 		cfg.EOS = []int{3}
 		weights := randomWeights(rng, cfg)
 		path := writeGGUF(t, ggufOf(t, cfg, weights, nil))
-		loaded, err := Load(path)
+		loaded, err := Load(path, Options{large: seed%2 == 0})
 		if err != nil {
 			t.Errorf("seed %d (%s): %v", seed, cfg.Architecture, err)
 			continue
@@ -119,6 +127,9 @@ func TestLoadGGUF(t *testing.T) {
 		want.InitializerStdDev, want.StorageDType = 0.02, "float32"
 		if weights["model.norm.weight"].BF16 != nil {
 			want.StorageDType = "bfloat16"
+		}
+		if weights["model.norm.weight"].F16 != nil {
+			want.StorageDType = "float16"
 		}
 		if got := loaded.Config(); !reflect.DeepEqual(got, want) {
 			t.Errorf("seed %d: configuration %+v, want %+v", seed, got, want)

@@ -12,8 +12,7 @@ import (
 )
 
 // Load reads a Hugging Face folder: config.json and one or several
-// safetensors files with weights in bf16 (kept as such), f32 or f16 (widened
-// exactly, so that f16 costs the memory of f32). Or it reads a file whose name ends in .gguf (package gguf).
+// safetensors files with weights in bf16, f16 (both kept as such, except in small models) or f32. Or it reads a file whose name ends in .gguf (package gguf).
 // Weights that the configuration doesn't name are an error, except a
 // lm_head.weight beside tied embeddings, which is ignored.
 func Load(dir string, opt ...Options) (*Model, error) {
@@ -114,12 +113,16 @@ func WriteFolder(dir string, cfg Config, weights map[string]Tensor) error {
 	var list []safetensors.Tensor
 	for _, spec := range cfg.Tensors() {
 		t, ok := weights[spec.Name]
-		if !ok || len(t.F32)+len(t.BF16) != (Tensor{Shape: spec.Shape}).Len() {
+		if !ok || t.values() != (Tensor{Shape: spec.Shape}).Len() {
 			return fmt.Errorf("couldn't write the model: weight %s is missing or has the wrong size", spec.Name)
 		}
 		switch {
 		case t.BF16 != nil:
 			list = append(list, safetensors.FromBF16(spec.Name, spec.Shape, t.BF16))
+		case t.F16 != nil:
+			f16 := safetensors.FromBF16(spec.Name, spec.Shape, t.F16)
+			f16.DType = safetensors.F16
+			list = append(list, f16)
 		case cfg.StorageDType == "bfloat16":
 			x := make([]uint16, len(t.F32))
 			kernel.F32ToBF16(x, t.F32)

@@ -17,12 +17,18 @@ import (
 	"github.com/nanteos/nanteos/model/safetensors"
 )
 
-// TestLoad writes folders and holds the loaded model to the bits of the one in memory.
+// TestLoad writes folders and holds the loaded model, its weights in 16 bits or widened, to the bits of one made of the widened
+// weights.
 func TestLoad(t *testing.T) {
-	for seed := range uint64(6) {
+	kinds := map[string]int{}
+	for seed := range uint64(24) {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		cfg := randomConfig(rng)
 		weights := randomWeights(rng, cfg)
+		wide := map[string]Tensor{}
+		for name, w := range weights {
+			wide[name] = Tensor{Shape: w.Shape, F32: widened(w)}
+		}
 		if weights["model.norm.weight"].BF16 != nil {
 			cfg.StorageDType = "bfloat16"
 		}
@@ -30,23 +36,39 @@ func TestLoad(t *testing.T) {
 		if err := WriteFolder(dir, cfg, weights); err != nil {
 			t.Fatal(err)
 		}
-		loaded, err := Load(dir)
+		large := seed%3 > 0
+		loaded, err := Load(dir, Options{Threads: 2, large: large})
 		if err != nil {
 			t.Fatalf("seed %d (%s): %v", seed, cfg.Architecture, err)
 		}
-		made, err := New(cfg, weights)
+		made, err := New(cfg, wide)
 		if err != nil {
 			t.Fatal(err)
 		}
+		form := "F32"
+		switch {
+		case loaded.embed.IsBF16():
+			form = "BF16"
+		case loaded.embed.IsF16():
+			form = "F16"
+		}
+		if w := weights["model.norm.weight"]; (form == "BF16") != (large && w.BF16 != nil) || (form == "F16") != (large && w.F16 != nil) {
+			t.Errorf("seed %d: weights are kept in %s", seed, form)
+		}
+		kinds[form]++
 		seqs := [][]int32{randomTokens(rng, 20, cfg.VocabSize)}
 		all := func(left int) int { return left }
 		if err := sameStates(stepwise(made, seqs, nil, all), stepwise(loaded, seqs, nil, all)); err != nil {
 			t.Errorf("seed %d: loaded model: %v", seed, err)
 		}
+		loaded.Close()
+	}
+	if len(kinds) != 3 {
+		t.Errorf("weights were kept in %v", kinds)
 	}
 }
 
-// TestLoadF16 writes weights in f16 over several files; they are widened exactly.
+// TestLoadF16 writes weights in f16 over several files.
 func TestLoadF16(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 3))
 	cfg := shapeOf(rng)

@@ -103,7 +103,7 @@ func TestLoadMemory(t *testing.T) {
 		}
 	}
 	shape := Config{Architecture: "Qwen2ForCausalLM", VocabSize: 65003, HiddenSize: 512, IntermediateSize: 1408, Layers: 3, Heads: 8, KVHeads: 8, HeadDim: 64,
-		NormEps: 1e-6, RopeTheta: 1e6, MaxPositions: 1024, TieEmbeddings: true, AttentionBias: true, BOS: -1, Pad: -1}
+		NormEps: 1e-6, RopeTheta: 1e6, MaxPositions: 512, TieEmbeddings: true, AttentionBias: true, BOS: -1, Pad: -1}
 	for _, c := range []struct {
 		dtype string
 		tied  bool

@@ -25,7 +25,6 @@ package model
 
 import (
 	"fmt"
-	"math"
 	"runtime"
 	"sync"
 
@@ -79,15 +78,15 @@ const smallModel = 8 << 20
 var sharedPool = sync.OnceValue(func() *kernel.Pool { return kernel.NewPool(runtime.GOMAXPROCS(0)) })
 
 // New makes a model from weights under their canonical names (Config.Tensors).
-// It copies them; bf16 weights stay bf16 in memory, except in small models.
+// It copies them; matrices of bf16 and f16 stay so in memory, except in small models.
 func New(cfg Config, weights map[string]Tensor, opt ...Options) (*Model, error) {
 	return build(cfg, func(name string) (weight, error) {
 		t, ok := weights[name]
 		if !ok {
 			return weight{}, fmt.Errorf("weight %s is missing", name)
 		}
-		if len(t.F32)+len(t.BF16) != t.Len() {
-			return weight{}, fmt.Errorf("weight %s has %d values, want those of shape %v", name, len(t.F32)+len(t.BF16), t.Shape)
+		if t.values() != t.Len() {
+			return weight{}, fmt.Errorf("weight %s has %d values, want those of shape %v", name, t.values(), t.Shape)
 		}
 		return tensorWeight(t), nil
 	}, opt...)
@@ -100,22 +99,6 @@ func (m *Model) Config() Config { return m.cfg }
 func (m *Model) Close() {
 	if m.owned {
 		m.pool.Close()
-	}
-}
-
-// embedding copies row token of the embedding matrix to dst[hidden].
-func (m *Model) embedding(dst []float32, token int) {
-	p, c := token/kernel.PanelWidth, token%kernel.PanelWidth
-	if m.embed.IsBF16() {
-		panel := m.embed.PanelBF16(p)
-		for k := range dst {
-			dst[k] = math.Float32frombits(uint32(panel[k*kernel.PanelWidth+c]) << 16)
-		}
-		return
-	}
-	panel := m.embed.Panel(p)
-	for k := range dst {
-		dst[k] = panel[k*kernel.PanelWidth+c]
 	}
 }
 

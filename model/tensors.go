@@ -3,12 +3,16 @@ package model
 import "fmt"
 
 // Tensor is one weight: its shape and its values in row-major order, in one of
-// two storages. Exactly one of F32 and BF16 is set.
+// three storages. Exactly one of F32, BF16 and F16 is set.
 type Tensor struct {
 	Shape []int
 	F32   []float32
 	BF16  []uint16 // upper halves of float32 bit patterns
+	F16   []uint16 // IEEE binary16 bit patterns
 }
+
+// values is the number of elements that are there.
+func (t Tensor) values() int { return len(t.F32) + len(t.BF16) + len(t.F16) }
 
 // Len is the number of elements the shape promises.
 func (t Tensor) Len() int {

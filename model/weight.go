@@ -45,13 +45,18 @@ func (w *weight) done(row, n int) {
 // tensorWeight is a weight in memory.
 func tensorWeight(t Tensor) weight {
 	w := weight{shape: t.Shape}
-	if t.BF16 == nil {
+	switch {
+	case t.BF16 != nil:
+		w.form = formBF16
+		w.widen = func(dst []float32, row int) { kernel.BF16ToF32(dst, t.BF16[row*len(dst):]) }
+		w.patterns = func(dst []uint16, row int) { copy(dst, t.BF16[row*len(dst):]) }
+	case t.F16 != nil:
+		w.form = formF16
+		w.widen = func(dst []float32, row int) { kernel.F16ToF32(dst, t.F16[row*len(dst):]) }
+		w.patterns = func(dst []uint16, row int) { copy(dst, t.F16[row*len(dst):]) }
+	default:
 		w.widen = func(dst []float32, row int) { copy(dst, t.F32[row*len(dst):]) }
-		return w
 	}
-	w.form = formBF16
-	w.widen = func(dst []float32, row int) { kernel.BF16ToF32(dst, t.BF16[row*len(dst):]) }
-	w.patterns = func(dst []uint16, row int) { copy(dst, t.BF16[row*len(dst):]) }
 	return w
 }
 
