@@ -92,6 +92,9 @@ func TestLoadMemory(t *testing.T) {
 		reportLoad(t, dir)
 		return
 	}
+	if testing.Short() {
+		t.Skip("loads several hundred megabytes")
+	}
 	if _, err := peak(); err != nil {
 		t.Skip("this system doesn't tell a process its peak memory")
 	}

@@ -45,7 +45,7 @@ type File struct {
 	path    string
 	version int
 	unmap   func() error
-	mapped  bool     // the data are a mapping
+	mapping []byte   // the whole file; nil where it isn't mapped
 	keys    []string // metadata in the order of the file
 	meta    map[string]Value
 	names   []string
@@ -77,7 +77,10 @@ func Open(path string) (*File, error) {
 		_ = unmap()
 		return nil, fmt.Errorf("couldn't read model file %s: %w", path, err)
 	}
-	g.path, g.unmap, g.mapped = path, unmap, mapped
+	g.path, g.unmap = path, unmap
+	if mapped {
+		g.mapping = b
+	}
 	return g, nil
 }
 
@@ -114,7 +117,7 @@ func (f *File) Tensor(name string) (Tensor, error) {
 	if !ok {
 		return Tensor{}, fmt.Errorf("couldn't find tensor %q in %s: %w", name, cmp.Or(f.path, "the model file"), ErrNotFound)
 	}
-	t.mapped = f.mapped
+	t.mapping = f.mapping
 	return t, nil
 }
 
@@ -124,7 +127,7 @@ func (f *File) Close() error {
 		return nil
 	}
 	f.closed = true
-	f.tensors, f.meta, f.names, f.keys = nil, nil, nil, nil
+	f.tensors, f.meta, f.names, f.keys, f.mapping = nil, nil, nil, nil, nil
 	if f.unmap == nil {
 		return nil
 	}

@@ -24,12 +24,18 @@ func mapFile(f *os.File, size int64) (b []byte, mapped bool, unmap func() error,
 	return b, false, func() error { return nil }, err
 }
 
-// forget drops the pages of part of a mapping. The first and the last page may hold neighbours, which then are read from the file again.
-func forget(b []byte) {
-	if len(b) == 0 {
+// around is the memory that a fault brings in, aligned to its size, on Linux.
+const around = 64 << 10
+
+// forget drops the pages of part of a mapping and those that came with them. Neighbours that are in use are read from the file again.
+func forget(mapping, part []byte) {
+	if len(part) == 0 {
 		return
 	}
-	before := int(uintptr(unsafe.Pointer(unsafe.SliceData(b))) % uintptr(os.Getpagesize()))
-	start := unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(b)), -before)), before+len(b))
-	_ = unix.Madvise(start, unix.MADV_DONTNEED) // only a hint
+	base := uintptr(unsafe.Pointer(unsafe.SliceData(mapping)))
+	start := uintptr(unsafe.Pointer(unsafe.SliceData(part)))
+	end := start + uintptr(len(part))
+	from := max(start&^(around-1), base)
+	to := min((end+around-1)&^(around-1), base+uintptr(len(mapping)))
+	_ = unix.Madvise(mapping[from-base:to-base], unix.MADV_DONTNEED) // only a hint
 }

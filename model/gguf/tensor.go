@@ -51,7 +51,7 @@ type Tensor struct {
 	Data  []byte
 	size  uint64 // bytes
 
-	mapped bool // Data lies in a mapping of a file
+	mapping []byte // in which Data lies; nil: in plain memory
 }
 
 // Len is the number of elements.
@@ -111,12 +111,12 @@ var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
 // Forget tells the system that n rows from row at on needn't stay in memory, rows being as in Widen. They can still be read: that gets
 // them from the file again. Without a mapping it does nothing.
 func (t Tensor) Forget(at, n int) {
-	if !t.mapped || len(t.Shape) == 0 {
+	if t.mapping == nil || len(t.Shape) == 0 {
 		return
 	}
 	f, width := formats[t.Type], t.Shape[len(t.Shape)-1]
 	size := width / f.block * f.bytes
-	forget(t.Data[at*size:][:n*size])
+	forget(t.mapping, t.Data[at*size:][:n*size])
 }
 
 func widenF32(dst []float32, src []byte) {

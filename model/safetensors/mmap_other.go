@@ -14,4 +14,4 @@ func mapFile(f *os.File, size int64) (b []byte, mapped bool, unmap func() error,
 }
 
 // forget does nothing: there are no mappings.
-func forget([]byte) {}
+func forget(_, _ []byte) {}

@@ -87,7 +87,7 @@ type Tensor struct {
 	Shape []int
 	Data  []byte
 
-	mapped bool // Data lies in a mapping of a file
+	mapping []byte // in which Data lies; nil: in plain memory
 }
 
 // Len is the number of elements: the product of Shape, 1 for a scalar.
@@ -183,8 +183,8 @@ func (t Tensor) Patterns(dst []uint16, at int) error {
 // Forget tells the system that n numbers from number at on needn't stay in memory. They can still be read: that
 // gets them from the file again. Without a mapping it does nothing.
 func (t Tensor) Forget(at, n int) {
-	if size := t.DType.Size(); t.mapped {
-		forget(t.Data[at*size:][:n*size])
+	if size := t.DType.Size(); t.mapping != nil {
+		forget(t.mapping, t.Data[at*size:][:n*size])
 	}
 }
 
@@ -273,7 +273,9 @@ func (f *File) Tensor(name string) (Tensor, error) {
 	if !ok {
 		return Tensor{}, fmt.Errorf("couldn't find tensor %q in %s: %w", name, cmp.Or(f.path, "weights"), ErrNotFound)
 	}
-	t.mapped = f.mapped
+	if f.mapped {
+		t.mapping = f.buffer
+	}
 	return t, nil
 }
 
