@@ -33,7 +33,8 @@ type Config struct {
 	Resubmit int
 	// MetadataVersions to ask for, in order, before the old call (which gives 14). Default 15.
 	MetadataVersions []uint32
-	// Drand is the drand chain whose pulses the chain stores, to which weights are sealed. Default quicknet, which every public network uses.
+	// Drand is the drand chain whose pulses the chain stores, to which weights are sealed. Default: quicknet on finney and test; elsewhere what
+	// the chain's Drand.BeaconConfig says, which is quicknet unless it is a chain for tests.
 	Drand *timelock.Chain
 	// Socket has the limits and times of each connection; URL and Handshake are set by the client.
 	Socket rpc.Options
@@ -97,10 +98,6 @@ func (c *Config) fill() error {
 	def(&c.HedgeMin, 250*time.Millisecond)
 	def(&c.HedgeMax, 5*time.Second)
 	def(&c.Resubmit, 5)
-	if c.Drand == nil {
-		q := timelock.QuicknetChain()
-		c.Drand = &q
-	}
 	if len(c.MetadataVersions) == 0 {
 		c.MetadataVersions = []uint32{15}
 	}

@@ -130,25 +130,36 @@ func (v *View) DryRun(ctx context.Context, signer Signer, call Call) (applied bo
 	if err != nil {
 		return false, err
 	}
-	// Validation first: applying says the same in more trouble.
-	args := append([]byte{2}, raw...) // source: external
-	args = append(args, v.Header.Hash[:]...)
-	answer, err := v.runtimeCall(ctx, "TaggedTransactionQueue_validate_transaction", args)
-	if err != nil {
+	// The node's own dry run, then (public nodes forbid that) the two runtime functions that it is made of.
+	var answer []byte
+	accept := func(raw json.RawMessage) (err error) { answer, _, err = fromHex(raw); return err }
+	if _, err = v.c.ask(ctx, accept, "system_dryRun", hexText(raw), v.Header.Hash); err == nil {
+		return v.applied(answer)
+	}
+	var refusal *rpc.Error
+	if !errors.As(err, &refusal) {
+		return false, v.failed("run transaction", err)
+	}
+	checked := false
+	args := append(append([]byte{2}, raw...), v.Header.Hash[:]...) // source: external
+	switch answer, err = v.runtimeCall(ctx, "TaggedTransactionQueue_validate_transaction", args); {
+	case err == nil:
+		checked = true
+		if r := scale.NewReader(answer); r.U8() == 1 {
+			return false, validity(r)
+		}
+	case !errors.As(err, &refusal):
 		return false, v.failed("validate transaction", err)
 	}
-	r := scale.NewReader(answer)
-	if r.U8() == 1 {
-		return false, validity(r)
-	}
-	answer, err = v.runtimeCall(ctx, "BlockBuilder_apply_extrinsic", raw)
-	if err != nil {
-		if own := (*rpc.Error)(nil); errors.As(err, &own) {
-			return false, nil
-		}
+	switch answer, err = v.runtimeCall(ctx, "BlockBuilder_apply_extrinsic", raw); {
+	case err == nil:
+		return v.applied(answer)
+	case !errors.As(err, &refusal):
 		return false, v.failed("apply transaction", err)
+	case !checked:
+		return false, v.failed("run transaction", fmt.Errorf("%w: %w", ErrUnsupported, err))
 	}
-	return v.applied(answer)
+	return false, nil
 }
 
 // applied reads Result<Result<(), DispatchError>, TransactionValidityError>.

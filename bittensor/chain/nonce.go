@@ -25,6 +25,7 @@ type nonceState struct {
 	free     []uint64 // given back while later ones were flying
 	floor    uint64   // one past the highest included
 	included time.Time
+	doubt    bool // somebody else uses the account: ask the chain
 }
 
 // floorFor is how long an included nonce outweighs an endpoint that hasn't seen the block yet.
@@ -52,7 +53,7 @@ func (c *Client) takeNonce(ctx context.Context, a Account) (uint64, error) {
 		return 0, fmt.Errorf("couldn't take nonce: %w", context.Cause(ctx))
 	}
 	defer func() { <-s.sem }()
-	if len(s.flying) == 0 {
+	if len(s.flying) == 0 || s.doubt {
 		var next uint64
 		accept := func(raw json.RawMessage) error {
 			if err := json.Unmarshal(raw, &next); err != nil || next >= 1<<32 {
@@ -66,7 +67,10 @@ func (c *Client) takeNonce(ctx context.Context, a Account) (uint64, error) {
 		if time.Since(s.included) < floorFor {
 			next = max(next, s.floor)
 		}
-		s.next, s.free = next, nil
+		s.next, s.free, s.doubt = next, nil, false
+	}
+	for s.flying[s.next] {
+		s.next++
 	}
 	n := s.next
 	if len(s.free) > 0 {
@@ -79,18 +83,29 @@ func (c *Client) takeNonce(ctx context.Context, a Account) (uint64, error) {
 	return n, nil
 }
 
-// endNonce says what became of a nonce: included (by this or another transaction), or given back.
-func (c *Client) endNonce(a Account, n uint64, included bool) {
+// fate is what became of a nonce.
+type fate int
+
+const (
+	used  fate = iota // the transaction was included
+	taken             // another transaction of the account has it
+	freed             // nothing was sent
+)
+
+// endNonce says what became of a nonce.
+func (c *Client) endNonce(a Account, n uint64, f fate) {
 	s := c.nonces.of(a)
 	s.sem <- struct{}{} // held by others only as long as their context lasts
 	defer func() { <-s.sem }()
 	delete(s.flying, n)
 	switch {
-	case included:
+	case f == used:
 		if n+1 > s.floor || time.Since(s.included) >= floorFor {
 			s.floor = n + 1
 		}
 		s.included = time.Now()
+	case f == taken:
+		s.doubt = true
 	case n+1 == s.next:
 		s.next = n
 	default:

@@ -26,7 +26,10 @@ func (c *Client) Call(ctx context.Context, method string, params ...any) (json.R
 func (c *Client) ask(ctx context.Context, accept func(json.RawMessage) error, method string, params ...any) (json.RawMessage, error) {
 	ctx, cancel := c.deadline(ctx, c.cfg.Timeout)
 	defer cancel()
-	r := reading{c: c, accept: accept, method: method, params: params, queue: c.order(), results: make(chan result)}
+	r := reading{c: c, accept: accept, method: method, params: params, queue: c.order(), results: make(chan result), patience: c.cfg.Timeout / 2}
+	if end, ok := ctx.Deadline(); ok {
+		r.patience = max(r.patience, time.Until(end)/rounds)
+	}
 	raw, err := r.run(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't read %s: %w", method, err)
@@ -53,6 +56,8 @@ type reading struct {
 	errs    []error
 	pruned  bool
 	archive bool // the archives had their turn
+	// patience is how long one endpoint may take: an answer that got lost must not cost the whole deadline.
+	patience time.Duration
 }
 
 type result struct {
@@ -136,7 +141,9 @@ func (r *reading) next(ctx context.Context) time.Duration {
 	r.queue = r.queue[1:]
 	r.flying++
 	go func() {
-		raw, err := e.call(ctx, r.method, r.params...)
+		ectx, cancel := context.WithTimeout(ctx, r.patience)
+		defer cancel()
+		raw, err := e.call(ectx, r.method, r.params...)
 		r.results <- result{raw, err}
 	}()
 	wait := e.percentile(0.95)

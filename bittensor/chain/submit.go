@@ -154,7 +154,7 @@ const (
 func (s *submission) run(ctx context.Context) (*Outcome, error) {
 	defer func() {
 		if s.reserved {
-			s.c.endNonce(s.account, s.nonce, false)
+			s.c.endNonce(s.account, s.nonce, freed)
 		}
 	}()
 	for {
@@ -172,8 +172,9 @@ func (s *submission) run(ctx context.Context) (*Outcome, error) {
 		case done:
 			return s.finish(ctx, out, err)
 		case renonce:
-			s.c.endNonce(s.account, s.nonce, true)
+			s.c.endNonce(s.account, s.nonce, taken)
 			s.reserved, s.versions = false, nil
+			s.pause(ctx)
 		}
 		s.last = err
 	}
@@ -182,7 +183,7 @@ func (s *submission) run(ctx context.Context) (*Outcome, error) {
 // finish gives the nonce back or marks it used, and names what is still open.
 func (s *submission) finish(ctx context.Context, out *Outcome, err error) (*Outcome, error) {
 	if out != nil {
-		s.c.endNonce(s.account, s.nonce, true)
+		s.c.endNonce(s.account, s.nonce, used)
 		s.reserved = false
 		if open := (*PendingError)(nil); errors.As(err, &open) {
 			open.Outcome = out
