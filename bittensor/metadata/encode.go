@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/big"
 	"reflect"
+	"unicode/utf8"
 
 	"github.com/nanteos/nanteos/bittensor/scale"
 )
@@ -288,7 +289,7 @@ func (e *encoder) primitive(id TypeID, p Prim, v reflect.Value) error {
 	}
 	size, signed := primSizes[p], p >= I8
 	if n == nil {
-		if size <= 8 && !signed && !negative && (size == 8 || x < 1<<(8*size)) {
+		if size <= 8 && !signed && !negative && (size == 8 || x < 1<<(8*size)) && p != Char {
 			for range size {
 				e.w.U8(byte(x))
 				x >>= 8
@@ -299,7 +300,7 @@ func (e *encoder) primitive(id TypeID, p Prim, v reflect.Value) error {
 			n.SetInt64(int64(x))
 		}
 	}
-	if p == Char && n.Cmp(big.NewInt(0x10ffff)) > 0 {
+	if p == Char && (!n.IsInt64() || !utf8.ValidRune(rune(min(n.Int64(), utf8.MaxRune+1)))) {
 		return fmt.Errorf("couldn't encode %s as char: %w", n, ErrType)
 	}
 	if err := e.w.Int(n, size, signed); err != nil {

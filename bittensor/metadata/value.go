@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/nanteos/nanteos/bittensor/scale"
 )
@@ -282,7 +283,7 @@ func (d *decoder) primitive(p Prim) any {
 		return d.r.Bool()
 	case Char:
 		c := d.r.U32()
-		if c > 0x10ffff || c >= 0xd800 && c < 0xe000 {
+		if !utf8.ValidRune(rune(min(c, utf8.MaxRune+1))) {
 			d.r.Fail(fmt.Errorf("couldn't decode char at byte %d: %w", d.r.Offset(), scale.ErrInvalid))
 		}
 		return rune(c)
