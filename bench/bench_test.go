@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nanteos/nanteos/model"
+	"github.com/nanteos/nanteos/model/kernel"
 	"github.com/nanteos/nanteos/model/train"
 )
 
@@ -41,6 +42,36 @@ func compare(b *testing.B, work int, ours func() float64, peers []*peer, theirs 
 	b.Log(line)
 }
 
+// memory is what a machine without arithmetic would do: its two threads read 256 MiB, half each, in pages as large as the engine's weights have.
+type memory struct {
+	data *kernel.Packed
+	pool *kernel.Pool
+}
+
+func newMemory(tb testing.TB) *memory {
+	const rows, width = 1 << 14, 1 << 12
+	m := &memory{kernel.NewPacked(rows, width), kernel.NewPool(threads)}
+	tb.Cleanup(m.pool.Close)
+	for p := range m.data.Panels() { // memory that was never written is one page of zeros
+		for i := range m.data.Panel(p) {
+			m.data.Panel(p)[i] = float32(i)
+		}
+	}
+	return m
+}
+
+// read measures bytes a second.
+func (m *memory) read() float64 {
+	half := m.data.Panels() / threads
+	begin := time.Now()
+	m.pool.Run(threads, func(i int) {
+		for p := range half {
+			kernel.Max(m.data.Panel(i*half + p))
+		}
+	})
+	return float64(threads*half*len(m.data.Panel(0))*4) / time.Since(begin).Seconds()
+}
+
 // heap is the memory in use after a collection, in bytes.
 func heap() int64 {
 	runtime.GC()
@@ -52,6 +83,7 @@ func heap() int64 {
 // BenchmarkInference measures prefill and decoding on the shape of SmolLM2-135M.
 func BenchmarkInference(b *testing.B) {
 	f := writeModel(b, smol)
+	memory := newMemory(b)
 	before := heap()
 	m, err := model.Load(f.folder, model.Options{Threads: threads})
 	if err != nil {
@@ -83,9 +115,11 @@ func BenchmarkInference(b *testing.B) {
 		b.Run(fmt.Sprintf("decode%d", n), func(b *testing.B) {
 			var ours int64
 			theirs := map[string]int64{}
+			limit, steps := 0.0, math.Inf(1)
 			compare(b, n*decodeSteps, func() float64 {
+				limit = max(limit, memory.read())
 				seconds, bytes := decode(b, m, n)
-				ours = bytes - before
+				ours, steps = bytes-before, min(steps, seconds)
 				return seconds
 			}, peers, func(p *peer) float64 {
 				r := p.ask(b, "decode", n, promptTokens, decodeSteps)
@@ -93,6 +127,9 @@ func BenchmarkInference(b *testing.B) {
 				return r.Seconds
 			})
 			b.ReportMetric(float64(ours>>20), "MB")
+			// A step reads every weight once; the embedding is the head.
+			speed := 2 * float64(smol.Parameters()) * decodeSteps / steps
+			b.Logf("memory: a step's weights at %.1f GB/s, two threads that do nothing else read %.1f GB/s (x%.2f)", speed/1e9, limit/1e9, speed/limit)
 			line := fmt.Sprintf("memory: nanteos %d MB (weights %d, keys, values and workspace of %d sequences %d)", ours>>20, weights>>20, n, (ours-weights)>>20)
 			for _, p := range peers {
 				line += fmt.Sprintf(", process of %s %d MB", p.name, theirs[p.name]>>20)
