@@ -32,7 +32,10 @@ A window has 30 blocks. Miners make groups of 16 rollouts and upload a file befo
 validator checks it in the next window and sets weights.
 
 With --data the network is kept: a second run with the same folder goes on where the first one ended, also
-after kill -9. Rules, seed and members are fixed when the network is made.`
+after kill -9. Rules, seed and members are fixed when the network is made.
+
+With --expose other programs take part: btcli, the Python SDK and polkadot.js find the chain where they look for a
+local one, and two folders are made in which nanteos mine and nanteos validate run as processes of their own.`
 
 func newDevnet(t terminal) *cobra.Command {
 	cfg := devnet.Config{Settings: devnet.DefaultSettings()}
@@ -71,6 +74,7 @@ func newDevnet(t terminal) *cobra.Command {
 	flags.StringVar(&cfg.RulesName, devnet.FlagRules, cfg.RulesName, "rules of the network: hardened or reference")
 	flags.Uint64Var(&cfg.Seed, devnet.FlagSeed, cfg.Seed, "seed of all identities")
 	flags.StringVar(&cfg.Data, "data", "", "folder to keep the network in; a temporary one otherwise")
+	flags.BoolVar(&cfg.Expose, "expose", false, "let other programs take part: chain on ws://127.0.0.1:9944, keys for a miner and a validator of your own")
 	flags.StringVar(&cfg.Metrics, "metrics", "", "serve /metrics and /health on this address, such as 127.0.0.1:9100")
 	flags.BoolVar(&f.json, "json", false, "print events as JSON lines, with a summary at the end")
 	flags.CountVarP(&f.verbose, "verbose", "v", "tell phases and groups (-v), or every event (-vv)")

@@ -136,9 +136,6 @@ func (r *role) run(ctx context.Context, noBeacon bool, do func(context.Context, 
 	cfg := operator.Config{
 		Network: n, Hotkey: pair, Store: r.store(), NoBeacon: noBeacon, Dir: r.data, Name: place.HotkeyName(), Status: status.New(status.Options{}),
 	}
-	if err := r.folders(&cfg, key.Address()); err != nil {
-		return err
-	}
 	remote, err := dialChain(ctx, n)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -148,6 +145,9 @@ func (r *role) run(ctx context.Context, noBeacon bool, do func(context.Context, 
 	}
 	defer remote.Close()
 	cfg.Chain = remote
+	if err := r.folders(&cfg, key.Address(), remote.Client().Genesis().String()); err != nil {
+		return err
+	}
 	if !r.wallet.json {
 		fmt.Fprintf(r.t.out, "%s: %s on %s, subnet %d, %s\n", r.command, key.Address(), n.Name, n.Chain.NetUID, strings.Join(n.Chain.Endpoints, ", "))
 	}
@@ -165,14 +165,14 @@ func (r *role) store() bucket.Settings {
 	return bucket.ReadSettings(func(name string) string { return values[name] })
 }
 
-// folders says where state and models are kept.
-func (r *role) folders(cfg *operator.Config, address string) error {
+// folders says where state and models are kept. What is known of one chain is of no use on another, so each has a folder of its own.
+func (r *role) folders(cfg *operator.Config, address, genesis string) error {
 	home, err := os.UserHomeDir()
 	if err != nil {
 		return devnet.WithHint(fmt.Errorf("couldn't find a place for data: %w", err), "name one with --data and GRAIL_CACHE_DIR")
 	}
 	if cfg.Dir == "" {
-		cfg.Dir = filepath.Join(home, ".nanteos", fmt.Sprintf("%s-%d", slug(cfg.Network.Name), cfg.Network.Chain.NetUID), r.command+"-"+address[:12])
+		cfg.Dir = filepath.Join(home, ".nanteos", fmt.Sprintf("%s-%d-%s", slug(cfg.Network.Name), cfg.Network.Chain.NetUID, strings.TrimPrefix(genesis, "0x")[:8]), r.command+"-"+address[:12])
 	}
 	cfg.Models = r.t.env.CacheDir
 	if rest, ok := strings.CutPrefix(cfg.Models, "~"); ok {

@@ -127,6 +127,19 @@ func (l *Local) Metagraph(ctx context.Context) (Metagraph, error) {
 	return m, nil
 }
 
+// Weights returns what a neuron has set.
+func (l *Local) Weights(ctx context.Context, hotkey string) (Set, error) {
+	m, err := l.Metagraph(ctx)
+	if err != nil {
+		return Set{}, err
+	}
+	n, ok := m.Neuron(hotkey)
+	if !ok {
+		return Set{}, fmt.Errorf("couldn't read weights of %s: %w", hotkey, ErrNotRegistered)
+	}
+	return Set{Weights: n.Weights, Block: n.LastUpdate}, nil
+}
+
 // Hyperparameters returns the subnet's rules.
 func (l *Local) Hyperparameters(ctx context.Context) (Hyperparameters, error) {
 	p, err := l.current(ctx)

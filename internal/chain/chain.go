@@ -30,6 +30,8 @@ type Chain interface {
 	SubscribeHeads(ctx context.Context) (<-chan BlockRef, error)
 	// Metagraph returns all neurons as of the newest block.
 	Metagraph(ctx context.Context) (Metagraph, error)
+	// Weights returns what a neuron has set. It fails with ErrNotRegistered for a hotkey without a UID.
+	Weights(ctx context.Context, hotkey string) (Set, error)
 	// Commitments returns the newest commitment of each registered hotkey that has one.
 	Commitments(ctx context.Context) (map[string][]byte, error)
 	// Commit replaces the signer's commitment by data, at most MaxCommitment bytes, and returns the block that includes it.
@@ -107,7 +109,7 @@ type Neuron struct {
 	Consensus    float64 `json:"consensus"`
 	Incentive    float64 `json:"incentive"`
 	Dividends    float64 `json:"dividends"`
-	// Weights are the last ones that the neuron set, scaled so that the largest is 65535, ascending by UID.
+	// Weights are the last ones that the neuron set, from drivers that have them at hand; Chain.Weights asks for them.
 	Weights []Weight `json:"weights,omitempty"`
 }
 
@@ -115,6 +117,16 @@ type Neuron struct {
 type Weight struct {
 	UID   uint16 `json:"uid"`
 	Value uint16 `json:"value"`
+}
+
+// Set is what a neuron has set.
+type Set struct {
+	// Weights are scaled so that the largest is 65535, ascending by UID. They are those of before while Hidden.
+	Weights []Weight
+	// Block is that of the last setting, or of the last commit where the subnet hides weights; 0 for none.
+	Block uint64
+	// Hidden says that the subnet takes weights by commit and shows them some epochs later.
+	Hidden bool
 }
 
 // Metagraph is the register of neurons. It is the caller's to keep but not to change.

@@ -145,6 +145,43 @@ func (r *Remote) Metagraph(ctx context.Context) (Metagraph, error) {
 	return m, nil
 }
 
+// Weights returns what a neuron has set.
+func (r *Remote) Weights(ctx context.Context, hotkey string) (Set, error) {
+	account, err := ss58.DecodeBittensor(hotkey)
+	if err != nil {
+		return Set{}, fmt.Errorf("couldn't read weights of %.80q: %w", hotkey, err)
+	}
+	what := "read weights of " + hotkey
+	v, err := r.client.Best(ctx)
+	if err != nil {
+		return Set{}, failure(what, err)
+	}
+	uid, err := v.UID(ctx, r.netuid, account)
+	if err != nil {
+		return Set{}, failure(what, err)
+	}
+	params, err := v.Hyperparameters(ctx, r.netuid)
+	if err != nil {
+		return Set{}, failure(what, err)
+	}
+	updates, err := v.LastUpdates(ctx, r.netuid, 0)
+	if err != nil {
+		return Set{}, failure(what, err)
+	}
+	weights, err := v.WeightsOf(ctx, r.netuid, 0, uid)
+	if err != nil {
+		return Set{}, failure(what, err)
+	}
+	s := Set{Hidden: params.CommitReveal}
+	if int(uid) < len(updates) {
+		s.Block = updates[uid]
+	}
+	for _, w := range weights {
+		s.Weights = append(s.Weights, Weight{UID: w.UID, Value: w.Value})
+	}
+	return s, nil
+}
+
 func share(v uint16) float64 { return float64(v) / 65535 }
 
 // Commitments returns the plain commitment of each registered hotkey that has one.

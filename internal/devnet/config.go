@@ -24,6 +24,8 @@ type Config struct {
 	Evidence string
 	// Metrics is an address on which /metrics and /health are served, empty for none.
 	Metrics string
+	// Expose lets programs of others take part: chain, store and beacon are told to them, and a miner and a validator are registered for them.
+	Expose bool
 }
 
 // Settings are what a network keeps for its whole life.
@@ -40,6 +42,8 @@ type Settings struct {
 	Cheaters []string `json:"cheaters"`
 	// Validators is the number of validators, 1 by default.
 	Validators int `json:"validators"`
+	// Guests says that a miner and a validator are registered that others run. It follows Config.Expose.
+	Guests bool `json:"guests,omitempty"`
 }
 
 // The names of settings, as flags have them.

@@ -18,7 +18,7 @@ import (
 )
 
 // formatVersion is that of data folders.
-const formatVersion = 1
+const formatVersion = 2
 
 // made is network.json: what was fixed when the network was made.
 type made struct {
@@ -44,12 +44,13 @@ type folder struct {
 
 // Places in a data folder.
 func (f *folder) settingsFile() string  { return filepath.Join(f.root, "network.json") }
-func (f *folder) chain() string         { return filepath.Join(f.root, "chain.db") }
+func (f *folder) chain() string         { return filepath.Join(f.root, "subtensor.db") }
 func (f *folder) store() string         { return filepath.Join(f.root, "store") }
 func (f *folder) checkpoints() string   { return filepath.Join(f.root, "checkpoints") }
 func (f *folder) models() string        { return filepath.Join(f.root, "models") }
 func (f *folder) node(n string) string  { return filepath.Join(f.root, "nodes", n) }
 func (f *folder) evidenceDir() string   { return filepath.Join(f.root, "evidence") }
+func (f *folder) join() string          { return filepath.Join(f.root, "join") }
 func (f *folder) other(n string) string { return filepath.Join(f.models(), n) }
 
 // openFolder locks the data folder and reads or makes the network's settings.
@@ -83,7 +84,9 @@ func openFolder(cfg Config, now time.Time) (_ *folder, err error) {
 	text, err := os.ReadFile(f.settingsFile())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return f, f.create(cfg.Settings, now)
+		settings := cfg.Settings
+		settings.Guests = cfg.Expose
+		return f, f.create(settings, now)
 	case err != nil:
 		return nil, fmt.Errorf("couldn't read %s: %w", f.settingsFile(), err)
 	}
@@ -188,6 +191,10 @@ func (s Settings) differs(cfg Config) error {
 	values := map[string]string{
 		FlagSeed: fmt.Sprint(s.Seed), FlagRules: s.RulesName, FlagBlockTime: s.BlockTime.String(), FlagMiners: fmt.Sprint(s.Miners),
 		FlagCheaters: orNone(strings.Join(s.Cheaters, ",")), FlagValidators: fmt.Sprint(s.Validators),
+	}
+	if cfg.Expose && !s.Guests {
+		return WithHint(fmt.Errorf("couldn't let others into %s: %w: it was made without --expose, so nobody is registered for them", cfg.Data, ErrOtherNetwork),
+			"leave --expose out, or name another folder for --data")
 	}
 	for _, name := range cfg.Given {
 		if ok, known := same[name]; known && !ok {

@@ -198,7 +198,7 @@ func (l *Ledger) verdict(validator *Standing, e status.Event) {
 
 func (l *Ledger) firstValidator() string {
 	for _, name := range l.order {
-		if l.rows[name].Role == Validator {
+		if l.rows[name].Role == Validator && l.rows[name].Kind != Guest {
 			return name
 		}
 	}
@@ -226,7 +226,7 @@ func (l *Ledger) Done(n int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, name := range l.order {
-		if l.rows[name].Role != Validator {
+		if l.rows[name].Role != Validator || l.rows[name].Kind == Guest {
 			continue
 		}
 		windows := l.judged[name]

@@ -127,6 +127,8 @@ func (s *Scribe) text(e status.Event) string {
 		return fmt.Sprintf("window %d: ", e.Window) + p.Bold("set weights") + " " + s.weights(e)
 	case status.Fault:
 		return p.Yellow(e.Reason)
+	case status.Exposed:
+		return fmt.Sprintf("lets others take part on %s, as %s tells them", e.Text, e.File)
 	}
 	return join(" ", string(e.Kind), e.Text, e.Reason)
 }
@@ -153,9 +155,15 @@ func (s *Scribe) verdict(e status.Event) string {
 func (s *Scribe) weights(e status.Event) string {
 	var parts []string
 	for _, uid := range uids(e.Weights) {
-		if name := s.uids[uid]; name != "" {
-			parts = append(parts, name+" "+percent(e.Weights[uid]))
+		name := s.uids[uid]
+		switch {
+		case name != "":
+		case len(s.uids) == 0:
+			name = fmt.Sprintf("UID %d", uid)
+		default:
+			continue
 		}
+		parts = append(parts, name+" "+percent(e.Weights[uid]))
 	}
 	if len(parts) == 0 {
 		return "for nobody"

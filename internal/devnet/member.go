@@ -23,8 +23,11 @@ const (
 	Miner     Role = "miner"
 )
 
-// Honest is the Kind of a miner that doesn't cheat.
-const Honest = "honest"
+// Honest is the Kind of a miner that doesn't cheat, Guest of a member that is run by somebody else: a network that lets others in has two.
+const (
+	Honest = "honest"
+	Guest  = "guest"
+)
 
 // Member is a neuron of the network. Everything about it follows from the network's seed and its name.
 type Member struct {
@@ -58,7 +61,7 @@ func (m Member) settings(endpoint string) bucket.Settings {
 
 const rao = 1_000_000_000
 
-// Members lists the network in the order of UIDs: trainer, validators, honest miners, cheaters.
+// Members lists the network in the order of UIDs: trainer, validators, honest miners, cheaters, guests.
 func (s Settings) Members() []Member {
 	members := []Member{{Name: "trainer", Role: Trainer, Stake: 10 * rao}}
 	for i := range s.Validators {
@@ -76,11 +79,27 @@ func (s Settings) Members() []Member {
 		}
 		members = append(members, Member{Name: name, Role: Miner, Kind: kind, Groups: 1})
 	}
+	if s.Guests {
+		members = append(members, Member{Name: "guest-miner", Role: Miner, Kind: Guest}, Member{Name: "guest-validator", Role: Validator, Kind: Guest, Stake: 500 * rao})
+	}
 	for i := range members {
 		members[i].UID = i
 		s.identify(&members[i])
 	}
 	return members
+}
+
+// coldkey is who owns the hotkey: guests have a wallet, the others own themselves.
+func (m Member) coldkey(s Settings) string {
+	if m.Kind == Guest {
+		return s.guestColdkey().Address()
+	}
+	return m.Address()
+}
+
+// guestColdkey owns the guests, and has money to register more of them.
+func (s Settings) guestColdkey() Member {
+	return Member{Name: "guest", Hotkey: sr25519.NewKeypair(s.derive("guest", "coldkey"))}
 }
 
 // identify derives a member's secrets. They protect nothing: whoever knows the seed knows them.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -19,6 +20,7 @@ import (
 	"github.com/nanteos/nanteos/internal/node"
 	"github.com/nanteos/nanteos/internal/node/checkpoints"
 	"github.com/nanteos/nanteos/internal/status"
+	"github.com/nanteos/nanteos/internal/subtensor"
 )
 
 // Network is an open devnet.
@@ -30,7 +32,8 @@ type Network struct {
 	registry *status.Registry
 	ledger   *Ledger
 
-	chain   *chain.Local
+	node    *subtensor.Node // the chain
+	chain   *chain.Remote   // the way there, for all roles: the one they would take to a public chain
 	beacon  *beacon.Local
 	store   *bucket.Server
 	cache   *checkpoint.Cache
@@ -38,7 +41,9 @@ type Network struct {
 	first   int64     // the first window that can be mined
 	began   time.Time // when Open was called
 
-	ending atomic.Bool // roles are being stopped
+	doors  *http.Server // the beacon for others; nil unless exposed
+	lobby  string       // the folder with what others need to take part; empty unless exposed
+	ending atomic.Bool  // roles are being stopped
 
 	noisy    sync.Mutex
 	borrowed []func() // gives back what cheats borrowed from the library; guarded by noisy
@@ -74,7 +79,10 @@ func Open(ctx context.Context, cfg Config, registry *status.Registry) (_ *Networ
 	if err := n.openChain(ctx); err != nil {
 		return nil, err
 	}
-	return n, n.found(ctx)
+	if err := n.found(ctx); err != nil {
+		return nil, err
+	}
+	return n, n.expose()
 }
 
 // Members lists who takes part, in the order of UIDs.
@@ -122,20 +130,42 @@ func (n *Network) openStore(ctx context.Context) (err error) {
 	return nil
 }
 
+// netUID is the number of the network's subnet, which is Grail's on the public chain.
+const netUID = 81
+
+// openChain starts the chain's node, and connects to it as to any node.
 func (n *Network) openChain(ctx context.Context) (err error) {
-	params := chain.DefaultHyperparameters()
-	params.Tempo = uint64(n.rules.WindowLength) // an epoch a window, so that incentives follow weights at once
+	params := subtensor.DefaultHyperparameters()
+	params.Tempo = uint16(n.rules.WindowLength - 1) // an epoch a window, so that incentives follow weights at once
 	params.WeightsRateLimit = uint64(n.rules.WindowLength / 3)
 	params.CommitmentSpace = 31_000
 	params.Emission = rao
-	genesis := chain.Genesis{Name: fmt.Sprintf("nanteos devnet %d", n.folder.made.Seed), Time: n.folder.made.Genesis, Params: params}
+	params.ImmunityPeriod = 1 << 15 // a guest that registers replaces nobody
+	params.Burn = rao / 10
+	subnet := subtensor.Subnet{NetUID: netUID, Name: "grail", Symbol: "g", Params: params}
 	for _, m := range n.members {
-		genesis.Neurons = append(genesis.Neurons, chain.GenesisNeuron{Hotkey: m.Address(), Stake: m.Stake})
+		subnet.Neurons = append(subnet.Neurons, subtensor.Neuron{Hotkey: m.Address(), Coldkey: m.coldkey(n.folder.made.Settings), Stake: m.Stake, Permit: m.Role == Validator})
 	}
-	n.chain, err = chain.OpenLocal(ctx, chain.LocalConfig{
-		Path: n.folder.chain(), Genesis: genesis, BlockTime: n.folder.made.BlockTime,
+	genesis := subtensor.Genesis{
+		Name: fmt.Sprintf("nanteos devnet %d", n.folder.made.Seed), Time: n.folder.made.Genesis, Subnets: []subtensor.Subnet{subnet},
+		Balances: map[string]uint64{n.folder.made.Settings.guestColdkey().Address(): 1000 * rao},
+	}
+	n.node, err = subtensor.Open(ctx, subtensor.Config{
+		Path: n.folder.chain(), Genesis: genesis, BlockTime: n.folder.made.BlockTime, ChainName: "nanteos devnet",
 		Log: slog.New(status.LogHandler(n.registry, "chain", slog.LevelWarn)),
 	})
+	if err != nil {
+		return err
+	}
+	address := "127.0.0.1:0"
+	if n.cfg.Expose {
+		address = chainAddress
+	}
+	at, err := n.node.Listen(address)
+	if err != nil {
+		return WithHint(err, "another program listens there; end it, or run without --expose")
+	}
+	n.chain, err = chain.Dial(ctx, chain.RemoteConfig{Endpoints: []string{"ws://" + at.String()}, Genesis: n.node.GenesisHash(), NetUID: netUID})
 	return err
 }
 
@@ -155,13 +185,19 @@ func (n *Network) found(ctx context.Context) error {
 // announce commits all read credentials. In a new network it makes the blocks for it, so that nobody waits.
 func (n *Network) announce(ctx context.Context) error {
 	errs := make(chan error, len(n.members))
+	var ours []Member
 	for _, m := range n.members {
+		if m.Kind != Guest {
+			ours = append(ours, m)
+		}
+	}
+	for _, m := range ours {
 		go func() { errs <- n.commit(ctx, m) }()
 	}
 	var all error
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for left := len(n.members); left > 0; {
+	for left := len(ours); left > 0; {
 		select {
 		case err := <-errs:
 			all = errors.Join(all, err)
@@ -180,17 +216,14 @@ func (n *Network) announce(ctx context.Context) error {
 
 // produce makes a block when the clock has passed the newest one's time. A block that is made earlier is stamped a block time ahead of the clock,
 // and a row of such ones would carry the chain into the future.
-func (n *Network) produce(ctx context.Context) (chain.BlockRef, error) {
-	head, err := n.chain.Head(ctx)
-	if err != nil {
-		return head, err
-	}
+func (n *Network) produce(ctx context.Context) (subtensor.Block, error) {
+	head := n.node.Head()
 	select {
 	case <-ctx.Done():
 		return head, ctx.Err()
 	case <-time.After(time.Until(head.Time.Add(2 * time.Millisecond))):
 	}
-	return n.chain.Produce(ctx)
+	return n.node.Produce(ctx)
 }
 
 func (n *Network) commit(ctx context.Context, m Member) error {
@@ -209,11 +242,7 @@ func (n *Network) commit(ctx context.Context, m Member) error {
 // least 0; so nothing can be mined before.
 func (n *Network) hurry(ctx context.Context) error {
 	for {
-		head, err := n.chain.Head(ctx)
-		if err != nil {
-			return err
-		}
-		if int64(head.Number) >= n.first {
+		if int64(n.node.Head().Number) >= n.first {
 			return nil
 		}
 		if _, err := n.produce(ctx); err != nil {
@@ -272,6 +301,12 @@ func (n *Network) Close() error {
 	if n.chain != nil {
 		err = errors.Join(err, n.chain.Close())
 	}
+	if n.node != nil {
+		err = errors.Join(err, n.node.Close())
+	}
+	if n.doors != nil {
+		err = errors.Join(err, n.doors.Close())
+	}
 	n.clients.Lock()
 	for _, b := range n.opened {
 		err = errors.Join(err, b.Close())
@@ -305,6 +340,7 @@ func (n *Network) Title() string {
 	if !n.folder.fresh {
 		verb = "continued"
 	}
-	return fmt.Sprintf("devnet: %s network with %s, %s, %s; %s rules, seed %d, blocks every %s, %s",
+	title := fmt.Sprintf("devnet: %s network with %s, %s, %s; %s rules, seed %d, blocks every %s, %s",
 		verb, count(s.Validators, "validator"), count(s.Miners, "honest miner"), count(len(s.Cheaters), "cheater"), s.RulesName, s.Seed, s.BlockTime, orTemporary(n.folder))
+	return title + n.invitation()
 }

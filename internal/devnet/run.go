@@ -30,11 +30,7 @@ var errDone = errors.New("all windows were judged")
 // Run runs the roles until ctx ends or the wanted windows were judged, and reports what came of it. The error is nil on a clean end. It may
 // be called once.
 func (n *Network) Run(ctx context.Context) (Report, error) {
-	head, err := n.chain.Head(ctx)
-	if err != nil {
-		return Report{}, err
-	}
-	n.ledger.Begin(n.began, int64(head.Number))
+	n.ledger.Begin(n.began, int64(n.node.Head().Number))
 	var g run.Group
 	var alive roll
 	ending, once := make(chan struct{}), sync.Once{}
@@ -78,6 +74,9 @@ func (n *Network) Run(ctx context.Context) (Report, error) {
 		add("metrics", serve, nil)
 	}
 	for _, m := range n.members {
+		if m.Kind == Guest {
+			continue // somebody else runs it
+		}
 		switch m.Role {
 		case Trainer:
 			n.sink(m).Emit(status.Event{Kind: status.Start})
@@ -97,7 +96,7 @@ func (n *Network) Run(ctx context.Context) (Report, error) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- g.Run() }()
-	err = n.wait(ended, ending, &alive)
+	err := n.wait(ended, ending, &alive)
 	// What was told while the roles ended is still in the queue.
 	n.drain(events)
 	report := n.report()

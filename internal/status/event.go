@@ -35,6 +35,8 @@ const (
 	Weights Kind = "weights"
 	// Fault is an error that did not end the node: Node, Window, Reason, Hint.
 	Fault Kind = "fault"
+	// Exposed is a devnet that lets others take part: File is the description of the network that they need, Text the chain's address.
+	Exposed Kind = "exposed"
 	// Summary closes a run: Text and, in Report, the figures of the command that ran.
 	Summary Kind = "summary"
 	// Stop is emitted once by every node when it has ended: Node, Reason when not clean.

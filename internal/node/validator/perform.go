@@ -204,18 +204,15 @@ func (v *Validator) settle(ctx context.Context, e Settle) Settled {
 	return s
 }
 
-// confirmed says whether the chain shows the weights, set since they were decided.
+// confirmed says whether the chain shows the weights, set since they were decided. Where the subnet hides them, that some were committed since
+// then has to do.
 func (v *Validator) confirmed(ctx context.Context, want Vector) (block int64, ok bool, err error) {
-	m, err := v.cfg.Chain.Metagraph(ctx)
+	set, err := v.cfg.Chain.Weights(ctx, v.cfg.Plan.Hotkey)
 	if err != nil {
 		return 0, false, fmt.Errorf("couldn't read weights back: %w", err)
 	}
-	n, there := m.Neuron(v.cfg.Plan.Hotkey)
-	if !there {
-		return 0, false, fmt.Errorf("couldn't read weights back: %w", chain.ErrNotRegistered)
+	if int64(set.Block) < want.Block || !set.Hidden && !want.OnChain(set.Weights) {
+		return 0, false, nil
 	}
-	if want.OnChain(n) && int64(n.LastUpdate) >= want.Block {
-		return int64(n.LastUpdate), true, nil
-	}
-	return 0, false, nil
+	return int64(set.Block), true, nil
 }

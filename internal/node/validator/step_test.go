@@ -382,11 +382,11 @@ func TestVector(t *testing.T) {
 		for i := range v.UIDs {
 			n.Weights = append(n.Weights, chain.Weight{UID: v.UIDs[i], Value: v.Values[i]})
 		}
-		if !v.OnChain(n) {
+		if !v.OnChain(n.Weights) {
 			t.Errorf("%s: not recognised", c.name)
 		}
 		n.Weights = append(n.Weights, chain.Weight{UID: 99, Value: 1})
-		if v.OnChain(n) {
+		if v.OnChain(n.Weights) {
 			t.Errorf("%s: others are taken for these", c.name)
 		}
 	}

@@ -23,6 +23,8 @@ type Chain interface {
 	node.Register
 	// SubscribeHeads gives the newest block and then each new one until ctx ends.
 	SubscribeHeads(ctx context.Context) (<-chan chain.BlockRef, error)
+	// Weights returns what a neuron has set.
+	Weights(ctx context.Context, hotkey string) (chain.Set, error)
 	// SetWeights replaces the signer's weights and returns the block that includes them.
 	SetWeights(ctx context.Context, signer chain.Signer, uids, weights []uint16, versionKey uint64) (chain.BlockRef, error)
 }

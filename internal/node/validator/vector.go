@@ -43,13 +43,13 @@ func NewVector(scores []score.Score) Vector {
 	return v
 }
 
-// OnChain says that a neuron's weights are these.
-func (v Vector) OnChain(n chain.Neuron) bool {
+// OnChain says that the weights are these.
+func (v Vector) OnChain(weights []chain.Weight) bool {
 	want := make(map[uint16]uint16, len(v.UIDs))
 	for i, uid := range v.UIDs {
 		want[uid] = v.Values[i]
 	}
-	for _, w := range n.Weights {
+	for _, w := range weights {
 		if w.Value == 0 {
 			continue
 		}
