@@ -14,35 +14,42 @@ import (
 // Open reads a secret key file. passwords is asked where it is encrypted and may be nil. Besides those of Parse and Decrypt, errors wrap
 // fs.ErrNotExist and ErrExposed.
 func Open(ctx context.Context, file string, passwords Passwords) (*Key, error) {
+	k, _, err := open(ctx, file, passwords)
+	return k, err
+}
+
+// open also returns how the file is encrypted.
+func open(ctx context.Context, file string, passwords Passwords) (*Key, Encryption, error) {
 	content, err := readFile(file, true)
 	if err != nil {
-		return nil, err
+		return nil, Plain, err
 	}
 	defer clear(content)
-	if how := EncryptionOf(content); how != Plain {
+	how := EncryptionOf(content)
+	if how != Plain {
 		if passwords == nil {
-			return nil, fmt.Errorf("couldn't read %s: %w with %v", file, ErrEncrypted, how)
+			return nil, how, fmt.Errorf("couldn't read %s: %w with %v", file, ErrEncrypted, how)
 		}
 		password, err := passwords(ctx, file)
 		if err != nil {
-			return nil, fmt.Errorf("couldn't read %s: %w", file, err)
+			return nil, how, fmt.Errorf("couldn't read %s: %w", file, err)
 		}
 		defer password.Wipe()
 		plain, err := Decrypt(ctx, content, password)
 		if err != nil {
-			return nil, fmt.Errorf("couldn't decrypt %s: %w", file, err)
+			return nil, how, fmt.Errorf("couldn't decrypt %s: %w", file, err)
 		}
 		defer clear(plain)
 		content = plain
 	}
 	k, err := Parse(content)
 	if err != nil {
-		return nil, fmt.Errorf("couldn't read %s: %w", file, err)
+		return nil, how, fmt.Errorf("couldn't read %s: %w", file, err)
 	}
 	if !k.Private() {
-		return nil, fmt.Errorf("couldn't read %s: %w", file, ErrPublicOnly)
+		return nil, how, fmt.Errorf("couldn't read %s: %w", file, ErrPublicOnly)
 	}
-	return k, nil
+	return k, how, nil
 }
 
 // ReadPublic reads a public key file. A secret that is in it by mistake is not kept.
@@ -78,38 +85,35 @@ func Write(ctx context.Context, file string, k *Key, password Secret, overwrite 
 	return writeFile(file, sealed, overwrite)
 }
 
-// Reencrypt writes a secret key file again as $NACL, with the fields that every reader wants. before opens the file where it is encrypted; after gives the new
-// password, the zero value keeps the one of before. It returns how the file was encrypted.
-func Reencrypt(ctx context.Context, file string, before Passwords, after Secret) (Encryption, error) {
-	content, err := readFile(file, true)
-	if err != nil {
-		return Plain, err
-	}
-	how := EncryptionOf(content)
-	clear(content)
-	var kept Secret
-	defer func() { kept.Wipe() }()
-	k, err := Open(ctx, file, func(ctx context.Context, file string) (Secret, error) {
+// Reencrypt writes a secret key file again as $NACL, with the fields that every reader wants. before opens the file where it is encrypted. after gives
+// the new password once the file is open; where it is nil, the password of before stays. It returns how the file was encrypted.
+func Reencrypt(ctx context.Context, file string, before, after Passwords) (Encryption, error) {
+	var password Secret
+	defer func() { password.Wipe() }()
+	k, how, err := open(ctx, file, func(ctx context.Context, file string) (Secret, error) {
 		if before == nil {
 			return Secret{}, ErrEncrypted
 		}
-		password, err := before(ctx, file)
+		given, err := before(ctx, file)
 		if err == nil {
-			kept = NewSecret(append([]byte(nil), password.Reveal()...))
+			password = NewSecret(append([]byte(nil), given.Reveal()...)) // Open wipes its own
 		}
-		return password, err
+		return given, err
 	})
 	if err != nil {
 		return how, err
 	}
 	defer k.Wipe()
-	if after.Empty() {
-		after = kept
+	if after != nil {
+		password.Wipe()
+		if password, err = after(ctx, file); err != nil {
+			return how, fmt.Errorf("couldn't encrypt %s: %w", file, err)
+		}
 	}
-	if after.Empty() {
+	if password.Empty() {
 		return how, fmt.Errorf("couldn't encrypt %s: there is no password", file)
 	}
-	return how, Write(ctx, file, k, after, true)
+	return how, Write(ctx, file, k, password, true)
 }
 
 // readFile reads a small regular file. A secret one must not be readable by others.

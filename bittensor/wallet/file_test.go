@@ -205,6 +205,9 @@ func TestOpenRefuses(t *testing.T) {
 		}
 	}
 	asked := errors.New("asked")
+	if _, err := Reencrypt(t.Context(), filepath.Join(dir, "empty"), nil, nil); !errors.Is(err, ErrFormat) {
+		t.Errorf("an empty file is encrypted again: %v", err)
+	}
 	if _, err := Open(t.Context(), filepath.Join(dir, "encrypted"), func(context.Context, string) (Secret, error) { return Secret{}, asked }); !errors.Is(err, asked) {
 		t.Errorf("the password's error is lost: %v", err)
 	}
@@ -271,20 +274,20 @@ func TestReencrypt(t *testing.T) {
 	if err := os.WriteFile(file, []byte(phrase+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Reencrypt(t.Context(), file, nil, Secret{}); err == nil {
+	if _, err := Reencrypt(t.Context(), file, nil, nil); err == nil {
 		t.Error("encrypted without a password")
 	}
-	if how, err := Reencrypt(t.Context(), file, nil, secret("one")); err != nil || how != Plain {
+	if how, err := Reencrypt(t.Context(), file, nil, passwordOf("one")); err != nil || how != Plain {
 		t.Fatal(how, err)
 	}
 	content, err := os.ReadFile(file)
 	if err != nil || EncryptionOf(content) != NaCl {
 		t.Errorf("%v, %v", EncryptionOf(content), err)
 	}
-	if how, err := Reencrypt(t.Context(), file, nil, secret("two")); !errors.Is(err, ErrEncrypted) || how != NaCl {
+	if how, err := Reencrypt(t.Context(), file, nil, passwordOf("two")); !errors.Is(err, ErrEncrypted) || how != NaCl {
 		t.Errorf("%v, %v", how, err)
 	}
-	k, err := Open(t.Context(), file, func(context.Context, string) (Secret, error) { return secret("one"), nil })
+	k, err := Open(t.Context(), file, passwordOf("one"))
 	if err != nil || k.Address() != address || string(k.Phrase().Reveal()) != phrase {
 		t.Errorf("%v, %v", k, err)
 	}
