@@ -172,14 +172,13 @@ func (n *Node) initialize(s *state, parent *block, slot []byte) {
 			s.putU16(burnRegsInterval.net(netuid), 0)
 			s.putU64(lastAdjustment.net(netuid), s.number)
 		}
-		s.revealTimelocked(netuid)
-		if !s.epochDue(netuid) {
-			s.putU64(sinceLastStep.net(netuid), s.u64(sinceLastStep.net(netuid), 0)+1)
-			continue
+		if s.rt.stateful {
+			s.stepSchedule(netuid)
+			s.revealTimelocked(netuid)
+		} else {
+			s.revealTimelocked(netuid)
+			s.stepSchedule(netuid)
 		}
-		s.epoch(netuid)
-		s.putU64(sinceLastStep.net(netuid), 0)
-		s.putU64(lastStep.net(netuid), s.number)
 	}
 }
 

@@ -11,18 +11,48 @@ const (
 	maxTimelockLen = 5000
 )
 
-// epochIndex is the number of the epoch in which the block being made lies (specification of the chain, section 10, the rule of
-// runtimes without SubnetEpochIndex).
-func (s *state) epochIndex(netuid uint16) uint64 { return s.epochOf(netuid, s.number) }
+// epochIndex is the number of the epoch in which the block being made lies (specification of the chain, section 10): kept in the state,
+// or on the recorded runtime a function of the block number.
+func (s *state) epochIndex(netuid uint16) uint64 {
+	if s.rt.stateful {
+		return s.u64(epochNumber.net(netuid), 0)
+	}
+	return s.epochOf(netuid, s.number)
+}
 
 func (s *state) epochOf(netuid uint16, block uint64) uint64 {
 	return (block + uint64(netuid) + 1) / (uint64(s.u16(tempo.net(netuid), 360)) + 1)
 }
 
-// epochDue says whether an epoch ends with the block being made.
+// maxSinceStep is after how many blocks without an epoch one is due in any case.
+const maxSinceStep = 50_400
+
+// epochDue says whether an epoch ends with the block being made. With the stateful schedule it is asked once a block, before the
+// schedule steps on.
 func (s *state) epochDue(netuid uint16) bool {
 	t := uint64(s.u16(tempo.net(netuid), 360))
-	return t != 0 && (s.number+uint64(netuid)+1)%(t+1) == t
+	if !s.rt.stateful {
+		return t != 0 && (s.number+uint64(netuid)+1)%(t+1) == t
+	}
+	pending := s.u64(pendingEpoch.net(netuid), 0)
+	return t != 0 && (pending > 0 && s.number >= pending || s.u64(sinceLastStep.net(netuid), 0) > maxSinceStep ||
+		s.number-s.u64(lastEpoch.net(netuid), 0) >= t)
+}
+
+// stepSchedule counts the block being made, and runs the epoch that ends with it.
+func (s *state) stepSchedule(netuid uint16) {
+	if !s.epochDue(netuid) {
+		s.putU64(sinceLastStep.net(netuid), s.u64(sinceLastStep.net(netuid), 0)+1)
+		return
+	}
+	s.epoch(netuid)
+	s.putU64(sinceLastStep.net(netuid), 0)
+	s.putU64(lastStep.net(netuid), s.number)
+	if s.rt.stateful {
+		s.putU64(lastEpoch.net(netuid), s.number)
+		s.putU64(pendingEpoch.net(netuid), 0)
+		s.putU64(epochNumber.net(netuid), s.u64(epochNumber.net(netuid), 0)+1)
+	}
 }
 
 // commitChecks are those that both kinds of commits share, and return the signer's UID.
@@ -46,10 +76,18 @@ func (s *state) commitChecks(who account, netuid uint16, mechanism uint8) (uint1
 	return uid, nil
 }
 
-// hashCommit is one unrevealed commit by hash: when it was made and in which blocks it may be revealed.
+// hashCommit is one unrevealed commit by hash: the block in which it was made and those from which and to which it may be revealed;
+// with the stateful schedule its epoch, its block and zero.
 type hashCommit struct {
 	hash               account
 	block, first, last uint64
+}
+
+func (s *state) commitEpoch(netuid uint16, c hashCommit) uint64 {
+	if s.rt.stateful {
+		return c.block
+	}
+	return s.epochOf(netuid, c.block)
 }
 
 func hashCommitsKey(index uint16, who account) string {
@@ -86,7 +124,7 @@ func (s *state) putHashCommits(index uint16, who account, all []hashCommit) {
 
 // expired says that the epoch in which a commit could be revealed is over.
 func (s *state) expired(netuid uint16, c hashCommit) bool {
-	return s.epochIndex(netuid) > s.epochOf(netuid, c.block)+s.u64(revealPeriod.twox(netuid), 1)
+	return s.epochIndex(netuid) > s.commitEpoch(netuid, c)+s.u64(revealPeriod.twox(netuid), 1)
 }
 
 func commitWeights(netuid uint16, mechanism uint8, h account) run {
@@ -103,7 +141,11 @@ func commitWeights(netuid uint16, mechanism uint8, h account) run {
 		length := uint64(s.u16(tempo.net(netuid), 360)) + 1
 		epoch := s.epochIndex(netuid) + s.u64(revealPeriod.twox(netuid), 1)
 		first := epoch*length - min(epoch*length, uint64(netuid)+1)
-		s.putHashCommits(index, who, append(all, hashCommit{h, s.number, first, first + length}))
+		made := hashCommit{h, s.number, first, first + length}
+		if s.rt.stateful {
+			made = hashCommit{h, s.epochIndex(netuid), s.number, 0}
+		}
+		s.putHashCommits(index, who, append(all, made))
 		s.setVector(lastUpdate, 8, netuid, mechanism, uid, s.number)
 		s.emit("SubtensorModule", "WeightsCommitted", func(w *writer) { w.account(who); w.u16(index); w.account(h) })
 		return nil
@@ -143,7 +185,7 @@ func revealWeights(netuid uint16, mechanism uint8, dests, values, salt []uint16,
 			return refuse("ExpiredWeightCommit")
 		case s.expired(netuid, all[at]):
 			return refuse("ExpiredWeightCommit")
-		case s.epochIndex(netuid) < s.epochOf(netuid, all[at].block)+s.u64(revealPeriod.twox(netuid), 1):
+		case s.epochIndex(netuid) < s.commitEpoch(netuid, all[at])+s.u64(revealPeriod.twox(netuid), 1):
 			return refuse("RevealTooEarly")
 		}
 		if err := s.setWeights(who, netuid, mechanism, dests, values, versionKey, true); err != nil {
@@ -206,7 +248,7 @@ func commitTimelocked(netuid uint16, mechanism uint8, commit []byte, round uint6
 			return err
 		}
 		epoch := s.epochIndex(netuid)
-		if s.epochDue(netuid) {
+		if !s.rt.stateful && s.epochDue(netuid) {
 			epoch++ // this block's epoch has run already
 		}
 		index := storageIndex(netuid, mechanism)

@@ -44,6 +44,10 @@ type Genesis struct {
 	Name string `json:"name"`
 	// Time is the time of block 0; the time of creation when zero.
 	Time time.Time `json:"-"`
+	// StatefulEpochs gives the chain the epoch schedule of the runtimes of 2026: LastEpochBlock, PendingEpochAt and SubnetEpochIndex, which
+	// the recorded metadata does not have, are added to it, and an epoch lasts Tempo blocks. SDK 11 needs it to set weights. Without it
+	// epochs follow from the block number, as with the recorded runtime.
+	StatefulEpochs bool `json:"stateful_epochs"`
 	// Subnets are those besides the root network 0, which always exists and is empty.
 	Subnets []Subnet `json:"subnets"`
 	// Balances are rao by ss58 address. A coldkey needs some to register a hotkey.
@@ -77,8 +81,8 @@ type Neuron struct {
 
 // Hyperparameters are a subnet's rules. Names and meanings are Bittensor's.
 type Hyperparameters struct {
-	// Tempo is the number of blocks in an epoch, less one: with netuid u an epoch ends with each block b in which b+u+1 leaves the
-	// remainder Tempo when divided by Tempo+1.
+	// Tempo is the number of blocks in an epoch (with Genesis.StatefulEpochs), or that less one: with netuid u an epoch ends with each
+	// block b in which b+u+1 leaves the remainder Tempo when divided by Tempo+1.
 	Tempo uint16 `json:"tempo"`
 	// WeightsRateLimit is how many blocks must lie between two settings of weights by one neuron.
 	WeightsRateLimit uint64 `json:"weights_rate_limit"`

@@ -77,6 +77,10 @@ var (
 	sinceLastStep      = sub("BlocksSinceLastStep")
 	lastStep           = sub("LastMechansimStepBlock") // so spelt on the chain
 
+	lastEpoch    = sub("LastEpochBlock")
+	pendingEpoch = sub("PendingEpochAt")
+	epochNumber  = sub("SubnetEpochIndex")
+
 	uids           = sub("Uids")
 	keys           = sub("Keys")
 	isMember       = sub("IsNetworkMember")

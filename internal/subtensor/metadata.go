@@ -15,8 +15,12 @@ type layout struct {
 	constants map[string]span   // "Pallet.Name"
 }
 
-// palletLayout is a pallet. The types are ids of its enums, 0 for none.
+// palletLayout is a pallet. The types are ids of its enums, 0 for none. count and end say where the number of its storage items stands
+// and where the last one ends.
 type palletLayout struct {
+	count                span
+	end                  int
+	items                map[string]storageLayout
 	index                byte
 	indexAt              int
 	calls, events, fails uint64
@@ -29,8 +33,15 @@ type variantLayout struct {
 	indexAt int
 }
 
-// span is where the bytes of a constant lie.
+// span is where some bytes lie.
 type span struct{ from, to int }
+
+// storageLayout is a storage item: its hashers (2 Blake2_128Concat, 5 Twox64Concat, 6 Identity), and where it and its body after the
+// name lie.
+type storageLayout struct {
+	hashers []byte
+	body    span
+}
 
 func (l *layout) variant(typ uint64, name string) (byte, bool) {
 	for _, v := range l.types[typ] {
@@ -135,23 +146,30 @@ func (l *layout) readType(r *reader) {
 }
 
 func (l *layout) readPallet(r *reader, version uint8) {
-	p := &palletLayout{}
+	p := &palletLayout{items: map[string]storageLayout{}}
 	name := r.text()
 	if r.bool() { // storage
 		r.bytes()
-		for range r.count(4) {
-			r.bytes()
+		p.count.from = r.at
+		n := r.count(4)
+		p.count.to = r.at
+		for range n {
+			item := r.text()
+			it := storageLayout{body: span{from: r.at}}
 			r.u8()
 			if r.u8() == 0 {
 				r.compact()
 			} else {
-				r.take(r.count(1))
+				it.hashers = r.bytes()
 				r.compact()
 				r.compact()
 			}
 			r.bytes()
 			skipTexts(r)
+			it.body.to = r.at
+			p.items[item] = it
 		}
+		p.end = r.at
 	}
 	optional := func() uint64 {
 		if r.bool() {
@@ -204,4 +222,22 @@ func (l *layout) shuffled(places int, first, second string) []byte {
 		}
 	}
 	return b
+}
+
+// extended returns a blob in which a pallet has more storage items, each of the type of one that it has.
+func (l *layout) extended(pallet, like string, names ...string) ([]byte, error) {
+	p := l.pallets[pallet]
+	if p == nil || p.items[like].body.to == 0 {
+		return nil, fmt.Errorf("couldn't find the storage item %s.%s in the metadata", pallet, like)
+	}
+	w := &writer{}
+	w.raw(l.blob[:p.count.from])
+	w.compact(uint64(len(p.items) + len(names)))
+	w.raw(l.blob[p.count.to:p.end])
+	for _, name := range names {
+		w.bytes([]byte(name))
+		w.raw(l.blob[p.items[like].body.from:p.items[like].body.to])
+	}
+	w.raw(l.blob[p.end:])
+	return w.b, nil
 }

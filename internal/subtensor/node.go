@@ -93,7 +93,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	n.faults = &Faults{node: n}
 	n.server = newServer(n)
-	if n.runtimes, err = newRuntimes(cfg.BlockTime); err != nil {
+	if n.runtimes, err = newRuntimes(cfg.BlockTime, cfg.Genesis.StatefulEpochs); err != nil {
 		return nil, err
 	}
 	if cfg.Path != "" {
@@ -170,7 +170,9 @@ func (n *Node) block0() (*block, error) {
 	b.root, b.changes = s.root, s.changes()
 	b.digest.apply(b.changes)
 	b.stateRoot = b.digest.root()
-	b.extrinsicsRoot = blake256([]byte("nanteos genesis " + n.cfg.Genesis.Name))
+	// clients keep metadata by genesis hash and spec version, so both must stand for the same metadata
+	meta := blake256(rt.v15)
+	b.extrinsicsRoot = blake256(append(meta[:], n.cfg.Genesis.Name...))
 	b.id = b.hash()
 	return b, nil
 }

@@ -29,6 +29,7 @@ const (
 // runtime is one version of the chain's code as clients see it: the metadata they read, and the indices that follow from it.
 type runtime struct {
 	spec     uint32
+	stateful bool
 	v14, v15 []byte
 	// version is the SCALE RuntimeVersion, apis the part of it that lists runtime APIs.
 	version []byte
@@ -46,6 +47,7 @@ type apiVersion struct {
 type runtimes struct {
 	mu        sync.Mutex
 	blockTime time.Duration
+	stateful  bool
 	v14, v15  *layout
 	made      map[uint32]*runtime
 }
@@ -77,12 +79,25 @@ var unpacked = sync.OnceValues(func() ([2]*layout, error) {
 	return ls, nil
 })
 
-func newRuntimes(blockTime time.Duration) (*runtimes, error) {
+// newRuntimes prepares the recorded runtime, or with stateful one that has the items of the epoch schedule of 2026 besides, all of them
+// u64 by netuid. SubnetEpochConsensus, of which SDK 11 asks, is an enum there; 0 is its first case, Yuma.
+func newRuntimes(blockTime time.Duration, stateful bool) (*runtimes, error) {
 	ls, err := unpacked()
 	if err != nil {
 		return nil, err
 	}
-	rs := &runtimes{blockTime: blockTime, v14: ls[0], v15: ls[1], made: map[uint32]*runtime{}}
+	if stateful {
+		for i, l := range ls {
+			b, err := l.extended("SubtensorModule", "BlocksSinceLastStep", "LastEpochBlock", "PendingEpochAt", "SubnetEpochIndex", "SubnetEpochConsensus")
+			if err != nil {
+				return nil, err
+			}
+			if ls[i], err = parseLayout(b); err != nil {
+				return nil, err
+			}
+		}
+	}
+	rs := &runtimes{blockTime: blockTime, stateful: stateful, v14: ls[0], v15: ls[1], made: map[uint32]*runtime{}}
 	_, err = rs.at(baseSpec)
 	return rs, err
 }
@@ -97,7 +112,7 @@ func (rs *runtimes) at(spec uint32) (*runtime, error) {
 	if spec < baseSpec || spec > baseSpec+1000 {
 		return nil, fmt.Errorf("couldn't make runtime: spec %d is not from %d on", spec, baseSpec)
 	}
-	rt := &runtime{spec: spec, calls: map[[2]byte]string{}}
+	rt := &runtime{spec: spec, stateful: rs.stateful, calls: map[[2]byte]string{}}
 	var err error
 	for _, form := range []struct {
 		from *layout
