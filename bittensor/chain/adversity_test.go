@@ -26,7 +26,7 @@ func TestTimelockedWeightsAreRevealedByTheChain(t *testing.T) {
 		t.Fatalf("weights %v before the reveal block", got)
 	}
 	_ = must(c.WaitBlock(ctx, w.RevealBlock))(t)
-	for n := w.RevealBlock; n < w.RevealBlock+10; n++ { // the chain tries for an epoch
+	for n := w.RevealBlock; n < w.RevealBlock+30; n++ { // an epoch later if the commit missed its own
 		_ = must(c.WaitBlock(ctx, n))(t)
 		v := must(c.AtNumber(ctx, n))(t)
 		if got := must(v.WeightsOf(ctx, 1, 0, 1))(t); len(got) == 2 && got[1] == (chain.Weight{UID: 3, Value: 100}) {
@@ -151,6 +151,7 @@ func TestFaultsOfOneNode(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel() // mostly waiting
 			node, url := localChain(t, nil)
 			c, ctx := dial(t, chain.Config{Network: url, Timeout: 5 * time.Second, EraPeriod: 16, Socket: rpc.Options{MaxFrame: 2 << 20}})
 			for _, r := range test.rules {

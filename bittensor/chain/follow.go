@@ -76,6 +76,8 @@ func (c *Client) follow(e *endpoint) {
 			s.Close()
 		case errors.As(err, &own): // a node without subscriptions: ask it
 			c.poll(e)
+		case errors.Is(err, rpc.ErrRefused):
+			c.pause(time.Minute)
 		}
 		c.pause(2 * time.Second)
 	}

@@ -50,7 +50,7 @@ func (c *Client) takeNonce(ctx context.Context, a Account) (uint64, error) {
 	select {
 	case s.sem <- struct{}{}:
 	case <-ctx.Done():
-		return 0, fmt.Errorf("couldn't take nonce: %w", context.Cause(ctx))
+		return 0, fmt.Errorf("couldn't take nonce, another transaction still asks for it (endpoints: %s): %w", c.summary(), context.Cause(ctx))
 	}
 	defer func() { <-s.sem }()
 	if len(s.flying) == 0 || s.doubt {

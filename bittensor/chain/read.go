@@ -84,6 +84,9 @@ func (r *reading) run(ctx context.Context) (json.RawMessage, error) {
 			return raw, err
 		}
 		r.queue = r.c.order()
+		if r.archive {
+			r.queue = append(r.c.archives(true), r.queue...)
+		}
 	}
 }
 
@@ -111,11 +114,12 @@ func (r *reading) round(ctx context.Context) (raw json.RawMessage, err error, ag
 			if kind == final {
 				return nil, a.err, false
 			}
-			r.pruned = r.pruned || kind == pruned
+			r.pruned = r.pruned || kind >= unknown
 			again = again || kind == broken
-			if r.flying == 0 && len(r.queue) == 0 && r.pruned && !r.archive {
+			// Discarded state is in an archive and nowhere else; a block that one doesn't know another may.
+			if !r.archive && (kind == discarded || kind == unknown && r.flying == 0 && len(r.queue) == 0) {
 				r.archive = true
-				r.queue = r.c.archives(true)
+				r.queue = append(r.c.archives(true), r.queue...)
 			}
 			if len(r.queue) > 0 && ctx.Err() == nil {
 				hedge.Reset(r.next(ctx))
@@ -159,8 +163,9 @@ type kind int
 const (
 	final     kind = iota // any endpoint would say the same
 	elsewhere             // another one may know better
-	pruned                // the state is gone here
 	broken                // the connection, not the node's word
+	unknown               // the block isn't there: too new for a node that lags, or too old
+	discarded             // the block's state is gone here
 )
 
 func classify(err error) kind {
@@ -183,8 +188,10 @@ func classify(err error) kind {
 		return false
 	}
 	switch {
-	case has("state already discarded", "unknownblock", "unknown block", "header was not found", "header not found", "not found in the database"):
-		return pruned
+	case has("state already discarded"):
+		return discarded
+	case has("unknownblock", "unknown block", "header was not found", "header not found", "not found in the database"):
+		return unknown
 	case has("rate limit", "limit exceeded", "too many", "overloaded", "busy"):
 		return broken
 	case own.Code == -32601 || own.Code == -32603:

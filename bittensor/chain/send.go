@@ -42,6 +42,9 @@ func (s *submission) send(ctx context.Context, tx sent) (*rpc.Subscription, verd
 			return nil, v, err
 		}
 		if own := (*rpc.Error)(nil); errors.As(err, &own) && classify(err) == final {
+			if maybe {
+				s.versions = append(s.versions, tx)
+			}
 			return nil, done, err
 		}
 		if !errors.Is(err, rpc.ErrNoConnection) && !errors.Is(err, rpc.ErrBusy) && !errors.Is(err, rpc.ErrRefused) {

@@ -51,7 +51,7 @@ func (s *submission) look(ctx context.Context) (*Outcome, verdict, error) {
 	// Back from the head along the parents, so that a block of another fork doesn't count.
 	first, last := s.span()
 	var walked []Hash
-	for h := head; h.Number > first && !s.seen[h.Hash]; {
+	for h := head; h.Number >= first && h.Number > 0 && !s.seen[h.Hash]; {
 		if h.Number <= last {
 			b, err := s.c.Block(ctx, h.Hash)
 			if err != nil {
@@ -86,7 +86,7 @@ func (s *submission) look(ctx context.Context) (*Outcome, verdict, error) {
 	return nil, unsure, nil
 }
 
-// span returns the blocks after the first and up to the last in which a version may be.
+// span returns the blocks from the first and before the last in which a version may be.
 func (s *submission) span() (first, last uint64) {
 	for i, v := range s.versions {
 		if i == 0 {

@@ -120,7 +120,7 @@ type sent struct {
 	raw      []byte
 	hash     Hash
 	spec     uint32
-	from     uint64 // head when it was signed
+	from     uint64 // the block at which its era began: a reorganisation may put it before the head that it was signed at
 	death    uint64
 	endpoint string
 }
@@ -243,7 +243,7 @@ func (s *submission) sign(ctx context.Context) (sent, error) {
 		return sent{}, err
 	}
 	s.attempts++
-	return sent{raw: raw, hash: metadata.ExtrinsicHash(raw), spec: v.Runtime.Spec, from: v.Header.Number, death: era.Death(current)}, nil
+	return sent{raw: raw, hash: metadata.ExtrinsicHash(raw), spec: v.Runtime.Spec, from: era.Birth(current), death: era.Death(current)}, nil
 }
 
 // attempt signs, sends and watches once.
