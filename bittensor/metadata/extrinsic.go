@@ -48,14 +48,11 @@ func SignedMessage(payload []byte) []byte {
 func ExtrinsicHash(extrinsic []byte) [32]byte { return blake2b.Sum256(extrinsic) }
 
 // Payload returns the bytes over which a transaction is signed, before SignedMessage: call, extra, implicit. Errors: ErrUnknownExtension
-// if the runtime asks for something unknown.
+// if the runtime asks for something unknown, ErrType if it has no place for a value.
 func (rt *Runtime) Payload(tx Transaction) ([]byte, error) {
-	s, err := rt.signer()
+	s, err := rt.planFor(&tx)
 	if err != nil {
 		return nil, err
-	}
-	if tx.Nonce > 1<<32-1 {
-		return nil, fmt.Errorf("couldn't sign with nonce %d: it must fit 32 bits: %w", tx.Nonce, ErrType)
 	}
 	b := make(scale.Writer, 0, len(tx.Call)+160)
 	b = append(b, tx.Call...)
@@ -71,7 +68,7 @@ func (rt *Runtime) Payload(tx Transaction) ([]byte, error) {
 // Assemble puts a transaction, a public key and its signature over the payload together to the extrinsic that a node takes, with its length
 // in front.
 func (rt *Runtime) Assemble(tx Transaction, public [32]byte, signature [64]byte) ([]byte, error) {
-	s, err := rt.signer()
+	s, err := rt.planFor(&tx)
 	if err != nil {
 		return nil, err
 	}

@@ -348,6 +348,9 @@ func TestExtensions(t *testing.T) {
 				}
 				return
 			}
+			if _, err := rt.Payload(metadata.Transaction{MetadataHash: new([32]byte)}); !errors.Is(err, metadata.ErrType) {
+				t.Errorf("a metadata hash without a place: %v", err)
+			}
 			if err != nil || !bytes.Equal(raw[:5], []byte{raw[0], raw[1], 0x84, 0, 9}) {
 				t.Errorf("assembled %x: %v", raw, err)
 			}

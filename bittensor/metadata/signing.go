@@ -12,6 +12,8 @@ type signPlan struct {
 	extra, implicit []func(w *scale.Writer, tx *Transaction)
 	// beforeKey and beforeSignature are the variants of address and signature: Id and Sr25519.
 	beforeKey, beforeSignature []byte
+	// metadataHash says that there is a place for it.
+	metadataHash bool
 }
 
 // part is what an extension adds to extra or implicit: how its type must look, and how it is written.
@@ -61,6 +63,20 @@ func (rt *Runtime) signer() (*signPlan, error) {
 	return rt.signPlan, rt.signError
 }
 
+// planFor returns the plan, after a look at whether the transaction's values have their places in it.
+func (rt *Runtime) planFor(tx *Transaction) (*signPlan, error) {
+	s, err := rt.signer()
+	switch {
+	case err != nil:
+		return nil, err
+	case tx.Nonce > 1<<32-1:
+		return nil, fmt.Errorf("couldn't sign with nonce %d: it must fit 32 bits: %w", tx.Nonce, ErrType)
+	case tx.MetadataHash != nil && !s.metadataHash:
+		return nil, fmt.Errorf("couldn't sign with a metadata hash: the runtime has no extension CheckMetadataHash: %w", ErrType)
+	}
+	return s, nil
+}
+
 func (rt *Runtime) planSigning() (*signPlan, error) {
 	s := &signPlan{}
 	if !slices.Contains(rt.Extrinsic.Versions, 4) {
@@ -75,6 +91,7 @@ func (rt *Runtime) planSigning() (*signPlan, error) {
 			return nil, fmt.Errorf("couldn't sign transactions: the runtime's extension %s needs %s and %s: %w",
 				x.Name, rt.describe(x.Extra, 2), rt.describe(x.Implicit, 2), ErrUnknownExtension)
 		}
+		s.metadataHash = s.metadataHash || x.Name == "CheckMetadataHash"
 		if k.extra.write != nil {
 			s.extra = append(s.extra, k.extra.write)
 		}
@@ -133,8 +150,16 @@ func (rt *Runtime) isEra(id TypeID) bool {
 	if t == nil || t.Kind != Enum || len(t.Variants) != 256 {
 		return false
 	}
-	v := t.Variant(0)
-	return v != nil && v.Name == "Immortal" && len(v.Members) == 0 && t.least == 1
+	for i := range 256 {
+		v := t.Variant(uint8(i))
+		switch {
+		case v == nil || i == 0 && (v.Name != "Immortal" || len(v.Members) > 0):
+			return false
+		case i > 0 && (len(v.Members) != 1 || rt.types[v.Members[0].Type].fixed != 1):
+			return false
+		}
+	}
+	return true
 }
 
 // isMode: two variants without fields, Disabled and Enabled.
