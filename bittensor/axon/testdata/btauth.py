@@ -7,12 +7,11 @@
 import json
 import sys
 
-import bittensor as bt
-from bittensor import http_auth
+from bittensor import http_auth, wallets
 
 
 def keypair(seed):
-    return bt.Keypair.create_from_seed(bytes.fromhex(seed[2:]))
+    return wallets.Keypair.create_from_seed(bytes.fromhex(seed[2:]))
 
 
 for text in sys.stdin:
