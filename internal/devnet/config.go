@@ -26,6 +26,8 @@ type Config struct {
 	Metrics string
 	// Expose lets programs of others take part: chain, store and beacon are told to them, and a miner and a validator are registered for them.
 	Expose bool
+	// ChainAddress is where the chain listens: 127.0.0.1:9944 when exposed and empty, where every client looks for a local chain.
+	ChainAddress string
 }
 
 // Settings are what a network keeps for its whole life.

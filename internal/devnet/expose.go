@@ -36,7 +36,7 @@ func (n *Network) expose() error {
 	go func() { _ = n.doors.Serve(l) }()
 	d := network.Network{
 		Name:   fmt.Sprintf("devnet-%d", n.folder.made.Seed),
-		Chain:  network.Chain{Endpoints: []string{"ws://" + chainAddress}, Genesis: n.node.GenesisHash(), NetUID: netUID},
+		Chain:  network.Chain{Endpoints: []string{n.endpoint}, Genesis: n.node.GenesisHash(), NetUID: netUID},
 		Rules:  n.rules,
 		Beacon: network.NewBeacon(n.beacon.Info(), []string{"http://" + l.Addr().String()}),
 		Store:  &network.Store{Endpoint: n.store.Endpoint(), PathStyle: true},
@@ -110,12 +110,16 @@ func (n *Network) inviteGuests(dir string) error {
 	return nil
 }
 
+// Lobby is the folder with what others need to take part: network.json, wallets, and a folder with the settings of each guest. It is empty unless
+// the network is exposed.
+func (n *Network) Lobby() string { return n.lobby }
+
 // invitation says how others take part.
 func (n *Network) invitation() string {
 	if n.lobby == "" {
 		return ""
 	}
-	return fmt.Sprintf("\ndevnet: others may take part: chain ws://%s, subnet %d; %s has the rest"+
+	return fmt.Sprintf("\ndevnet: others may take part: chain %s, subnet %d; %s has the rest"+
 		"\ndevnet: a miner and a validator are registered for you: run `nanteos mine` in %s, `nanteos validate` in %s",
-		chainAddress, netUID, filepath.Join(n.lobby, "network.json"), filepath.Join(n.lobby, string(Miner)), filepath.Join(n.lobby, string(Validator)))
+		n.endpoint, netUID, filepath.Join(n.lobby, "network.json"), filepath.Join(n.lobby, string(Miner)), filepath.Join(n.lobby, string(Validator)))
 }

@@ -32,14 +32,15 @@ type Network struct {
 	registry *status.Registry
 	ledger   *Ledger
 
-	node    *subtensor.Node // the chain
-	chain   *chain.Remote   // the way there, for all roles: the one they would take to a public chain
-	beacon  *beacon.Local
-	store   *bucket.Server
-	cache   *checkpoint.Cache
-	library *engine.Library
-	first   int64     // the first window that can be mined
-	began   time.Time // when Open was called
+	node     *subtensor.Node // the chain
+	endpoint string          // of the node
+	chain    *chain.Remote   // the way there, for all roles: the one they would take to a public chain
+	beacon   *beacon.Local
+	store    *bucket.Server
+	cache    *checkpoint.Cache
+	library  *engine.Library
+	first    int64     // the first window that can be mined
+	began    time.Time // when Open was called
 
 	doors  *http.Server // the beacon for others; nil unless exposed
 	lobby  string       // the folder with what others need to take part; empty unless exposed
@@ -157,15 +158,20 @@ func (n *Network) openChain(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	address := "127.0.0.1:0"
-	if n.cfg.Expose {
+	address := n.cfg.ChainAddress
+	switch {
+	case address != "":
+	case n.cfg.Expose:
 		address = chainAddress
+	default:
+		address = "127.0.0.1:0"
 	}
 	at, err := n.node.Listen(address)
 	if err != nil {
 		return WithHint(err, "another program listens there; end it, or run without --expose")
 	}
-	n.chain, err = chain.Dial(ctx, chain.RemoteConfig{Endpoints: []string{"ws://" + at.String()}, Genesis: n.node.GenesisHash(), NetUID: netUID})
+	n.endpoint = "ws://" + at.String()
+	n.chain, err = chain.Dial(ctx, chain.RemoteConfig{Endpoints: []string{n.endpoint}, Genesis: n.node.GenesisHash(), NetUID: netUID})
 	return err
 }
 
