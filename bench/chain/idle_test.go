@@ -56,10 +56,9 @@ func client(url string) error {
 		return err
 	}
 	heads := c.Heads(ctx)
-	defer heads.Close()
 	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); {
-		if _, err := heads.Next(ctx); err != nil {
-			return err
+		if _, ok := <-heads.C; !ok {
+			return heads.Err()
 		}
 	}
 	status, err := os.ReadFile("/proc/self/status")
