@@ -199,6 +199,7 @@ func live(t *testing.T, length, blockTime time.Duration) {
 	wg.Wait()
 	health := c.Health()
 	_ = c.Close()
+	time.Sleep(time.Minute) // the nodes end what they are at
 
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -26,6 +26,8 @@ type simnode struct {
 	name    string
 	archive bool
 	wrong   bool // of another chain
+	// override are answers to state_call by function.
+	override map[string]string
 
 	mu    sync.Mutex
 	rng   *rand.Rand

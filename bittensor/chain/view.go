@@ -73,6 +73,9 @@ func (c *Client) AtNumber(ctx context.Context, number uint64) (*View, error) {
 }
 
 func (c *Client) view(ctx context.Context, h Header) (*View, error) {
+	if closing(c.ctx) {
+		return nil, ErrClosed
+	}
 	rt, err := c.runtimes.at(ctx, h.Hash)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't view block %d: %w", h.Number, err)
