@@ -37,14 +37,15 @@ var rooms = []struct {
 	{4, "internal/sandbox", true},
 	{4, "internal/status", true},
 	{4, "task", true},
-	{4, "logicnet", true},
-	{5, "bittensor", true},
-	{5, "grail", true},
-	{5, "model", true},
-	{6, "bittensor/ss58", false},
-	{6, "bittensor/sr25519", false},
-	{6, "internal/cpython", false},
-	{6, "internal/config", false},
+	{4, "internal/llm", true},
+	{5, "logicnet", true},
+	{6, "bittensor", true},
+	{6, "grail", true},
+	{6, "model", true},
+	{7, "bittensor/ss58", false},
+	{7, "bittensor/sr25519", false},
+	{7, "internal/cpython", false},
+	{7, "internal/config", false},
 }
 
 // testing packages may be imported by tests only.
