@@ -61,7 +61,7 @@ func (rt *Runtime) DecodeExtrinsic(raw []byte) (*DecodedExtrinsic, error) {
 
 func (d *decoder) signature(x *DecodedExtrinsic) {
 	e := &d.rt.Extrinsic
-	if d.rt.Type(e.address) == nil || d.rt.Type(e.signature) == nil {
+	if d.rt.Type(e.address) == nil || d.rt.Type(e.signature) == nil || e.noSet {
 		d.r.Fail(fmt.Errorf("couldn't decode signature: the metadata doesn't say how it looks: %w", ErrUnknown))
 		return
 	}

@@ -237,13 +237,11 @@ func (p *parser) extrinsic() {
 		if p.r.Err() != nil {
 			return
 		}
-		if !found {
-			if sets > 0 {
-				p.r.Fail(fmt.Errorf("couldn't find set 0 of the transaction extensions"))
-			}
+		if sets == 0 {
 			x.Extensions = all
 			return
 		}
+		x.noSet = !found
 		for _, i := range order {
 			if i >= uint64(len(all)) {
 				p.r.Fail(fmt.Errorf("couldn't find transaction extension %d of %d", i, len(all)))

@@ -110,6 +110,8 @@ type Extrinsic struct {
 	Extensions []Extension
 
 	address, signature TypeID
+	// noSet says that the metadata has sets of extensions, but not the one of format 4. The chain can be read and not be written to.
+	noSet bool
 }
 
 // Extension adds to what is signed (and maybe sent) with a call: nonce, era, tip, versions.

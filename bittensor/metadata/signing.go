@@ -79,8 +79,8 @@ func (rt *Runtime) planFor(tx *Transaction) (*signPlan, error) {
 
 func (rt *Runtime) planSigning() (*signPlan, error) {
 	s := &signPlan{}
-	if !slices.Contains(rt.Extrinsic.Versions, 4) {
-		return nil, fmt.Errorf("couldn't sign transactions of format %v, only of 4: %w", rt.Extrinsic.Versions, ErrUnknownExtension)
+	if !slices.Contains(rt.Extrinsic.Versions, 4) || rt.Extrinsic.noSet {
+		return nil, fmt.Errorf("couldn't sign transactions of format 4, the runtime takes %v with other extensions: %w", rt.Extrinsic.Versions, ErrUnknownExtension)
 	}
 	for _, x := range rt.Extrinsic.Extensions {
 		k, ok := known[x.Name]
