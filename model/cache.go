@@ -74,7 +74,14 @@ func (m *Model) values(p *page, layer, head int) []float32 {
 func (c *cache) store(layer, head, pos, n int, k, v []float32, ld int) {
 	m := c.m
 	hd, p, col := m.cfg.HeadDim, c.pages[pos/block], pos%block
-	kernel.TransposeStrided(m.keys(p, layer, head)[col:], block, k, ld, n, hd)
+	keys := m.keys(p, layer, head)[col:]
+	if n == 1 {
+		for i, x := range k[:hd] {
+			keys[i*block] = x
+		}
+	} else {
+		kernel.TransposeStrided(keys, block, k, ld, n, hd)
+	}
 	values := m.values(p, layer, head)
 	for i := range n {
 		for o := 0; o < hd; o += block {
