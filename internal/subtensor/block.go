@@ -91,8 +91,6 @@ func (n *Node) execute(parent *block, now uint64, txs []*pending) (*block, []*pe
 	s.phase = append([]byte{0}, le32(0)...)
 	s.putU64(timestampNow.at(), now)
 	s.success("Timestamp.set", 2, true)
-	roots := writer{}
-	roots.raw(b.extrinsics[0])
 	var dropped []*pending
 	for _, p := range txs {
 		s.phase = append([]byte{0}, le32(uint32(len(b.extrinsics)))...)
@@ -103,8 +101,6 @@ func (n *Node) execute(parent *block, now uint64, txs []*pending) (*block, []*pe
 		s.apply(p)
 		b.extrinsics = append(b.extrinsics, p.x.raw)
 		b.included = append(b.included, p)
-		id := p.x.unsignedID()
-		roots.raw(id[:])
 	}
 	if n.upgrade {
 		spec := le32(rt.spec + 1)
@@ -117,7 +113,10 @@ func (n *Node) execute(parent *block, now uint64, txs []*pending) (*block, []*pe
 	b.changes, b.root, b.digest = s.changes(), s.root, digest{}
 	b.digest.sum.Set(&parent.digest.sum)
 	b.digest.apply(b.changes)
-	b.stateRoot, b.extrinsicsRoot = b.digest.root(), blake256(roots.b)
+	b.stateRoot = b.digest.root()
+	if b.extrinsicsRoot, err = extrinsicsRoot(b.extrinsics); err != nil {
+		return nil, nil, err
+	}
 	b.logs = [][]byte{slot}
 	before := b.hash()
 	// the seal's randomness is fixed, so that a simulation that repeats gives the same hashes
@@ -128,6 +127,23 @@ func (n *Node) execute(parent *block, now uint64, txs []*pending) (*block, []*pe
 	b.logs = append(b.logs, engineLog(5, seal[:]))
 	b.id = b.hash()
 	return b, dropped, nil
+}
+
+// extrinsicsRoot hashes the inherent and the transactions of a block, these without their signatures, which sr25519 makes anew each
+// time: so a simulation that repeats gives the same blocks.
+func extrinsicsRoot(extrinsics [][]byte) (hash, error) {
+	w := writer{}
+	w.raw(extrinsics[0])
+	for _, raw := range extrinsics[1:] {
+		x, err := parseExtrinsic(raw)
+		if err != nil {
+			return hash{}, err
+		}
+		w.account(x.signer)
+		w.bytes(x.extra)
+		w.bytes(x.callBytes)
+	}
+	return blake256(w.b), nil
 }
 
 // codeKey holds the spec version of the runtime that the next block runs on; the public chain has the code itself there.

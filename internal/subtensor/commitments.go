@@ -17,7 +17,9 @@ const (
 	kindHashMax   = 133
 	kindTimelock  = 134
 	kindReset     = 135
+	kindBigRaw    = 136
 	maxTimelocked = 1024
+	maxBigRaw     = 512
 	maxFields     = 3
 )
 
@@ -43,6 +45,10 @@ func (r *reader) commitment() []dataField {
 				r.fail(errScale)
 			}
 			f.size, f.round = uint64(len(f.encrypted)), r.u64()
+		case f.kind == kindBigRaw:
+			if f.size = uint64(len(r.bytes())); f.size > maxBigRaw {
+				r.fail(errScale)
+			}
 		case f.kind != kindReset:
 			r.fail(errScale)
 		}

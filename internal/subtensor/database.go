@@ -293,7 +293,31 @@ func scanBlock(scan func(...any) error) (*block, []byte, error) {
 	for range r.count(1) {
 		b.extrinsics = append(b.extrinsics, r.bytes())
 	}
-	return b, changes, r.end()
+	if err := r.end(); err != nil {
+		return nil, nil, fmt.Errorf("block %d: %w", b.number, err)
+	}
+	return b, changes, b.checkBody()
+}
+
+// checkBody holds the body against the header: its root, and the time that its first extrinsic sets.
+func (b *block) checkBody() error {
+	if b.number == 0 {
+		return nil
+	}
+	if len(b.extrinsics) == 0 {
+		return fmt.Errorf("block %d has no timestamp", b.number)
+	}
+	root, err := extrinsicsRoot(b.extrinsics)
+	if err != nil || root != b.extrinsicsRoot {
+		return fmt.Errorf("block %d does not hold the transactions that its header names (%w)", b.number, err)
+	}
+	r := &reader{b: b.extrinsics[0]}
+	r.compact()
+	r.take(3)
+	if now := r.compact(); r.end() != nil || now != b.time {
+		return fmt.Errorf("block %d has time %d, its timestamp says %d", b.number, b.time, now)
+	}
+	return nil
 }
 
 const blockColumns = "SELECT hash, time_ms, header, extrinsics, NULL FROM blocks WHERE "

@@ -134,16 +134,6 @@ func (x *extrinsic) signed(spec uint32, genesis, birth hash) bool {
 	return sr25519.Verify(x.signer, message, x.signature)
 }
 
-// unsignedID is a hash of everything but the signature, which sr25519 makes anew each time. The block's extrinsics root is made of
-// these, so that a simulation that repeats gives the same blocks.
-func (x *extrinsic) unsignedID() hash {
-	w := writer{}
-	w.account(x.signer)
-	w.raw(x.extra)
-	w.raw(x.callBytes)
-	return blake256(w.b)
-}
-
 // inherent encodes Timestamp.set, the first extrinsic of each block. It is bare, and since the chain's upgrade of 2025 of format 5.
 func inherent(rt *runtime, now uint64) []byte {
 	w := writer{}
