@@ -42,7 +42,8 @@ func compare(b *testing.B, work int, ours func() float64, peers []*peer, theirs 
 	b.Log(line)
 }
 
-// memory is what a machine without arithmetic would do: its two threads read 256 MiB, half each, in pages as large as the engine's weights have.
+// memory is what a machine without arithmetic would do: its two threads read 256 MiB, half each, in pages as large as the engine's weights
+// have, as often as decoding reads the weights.
 type memory struct {
 	data *kernel.Packed
 	pool *kernel.Pool
@@ -64,12 +65,14 @@ func newMemory(tb testing.TB) *memory {
 func (m *memory) read() float64 {
 	half := m.data.Panels() / threads
 	begin := time.Now()
-	m.pool.Run(threads, func(i int) {
-		for p := range half {
-			kernel.Max(m.data.Panel(i*half + p))
-		}
-	})
-	return float64(threads*half*len(m.data.Panel(0))*4) / time.Since(begin).Seconds()
+	for range decodeSteps {
+		m.pool.Run(threads, func(i int) {
+			for p := range half {
+				kernel.Max(m.data.Panel(i*half + p))
+			}
+		})
+	}
+	return float64(decodeSteps*threads*half*len(m.data.Panel(0))*4) / time.Since(begin).Seconds()
 }
 
 // heap is the memory in use after a collection, in bytes.
