@@ -133,6 +133,7 @@ func allowed(prefix uint16) error {
 }
 
 func checksum(body []byte) [checksumLen]byte {
-	h := blake2b.Sum512(append([]byte("SS58PRE"), body...))
+	var space [64]byte // body has 33 or 34 bytes
+	h := blake2b.Sum512(append(append(space[:0], "SS58PRE"...), body...))
 	return [checksumLen]byte(h[:checksumLen])
 }

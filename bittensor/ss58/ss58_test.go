@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"math/big"
 	"strings"
 	"testing"
 
@@ -119,6 +120,44 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
+// TestBase58 compares with arithmetic of big numbers, also for lengths that no address has.
+func TestBase58(t *testing.T) {
+	for size := range 80 {
+		for _, fill := range []byte{0, 1, 0x7f, 0xff} {
+			for zeros := 0; zeros <= size; zeros += 3 {
+				raw := bytes.Repeat([]byte{fill}, size)
+				clear(raw[:zeros])
+				want := ""
+				for n := new(big.Int).SetBytes(raw); n.Sign() > 0; {
+					digit := new(big.Int)
+					n.DivMod(n, big.NewInt(58), digit)
+					want = alphabet[digit.Int64():][:1] + want
+				}
+				for _, b := range raw {
+					if b != 0 {
+						break
+					}
+					want = "1" + want
+				}
+				got := encodeBase58(raw)
+				if got != want {
+					t.Fatalf("%x: %s, want %s", raw, got, want)
+				}
+				if back, bad := decodeBase58(got); bad >= 0 || !bytes.Equal(back, raw) {
+					t.Fatalf("%s: %x, %d, want %x", got, back, bad, raw)
+				}
+			}
+		}
+	}
+	for at := range 12 {
+		text := []byte("zzzzzzzzzzzz")
+		text[at] = '0'
+		if _, bad := decodeBase58(string(text)); bad != at {
+			t.Errorf("bad digit at %d was found at %d", at, bad)
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add("5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY")
 	f.Add("VdvKmYJfD4VXA9fzz1SbmCo2eYHSzUFbaDCZSuaNKJAe8YNg6")
@@ -140,4 +179,23 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("%q decodes to %x, %d, %v", again, k, p, err)
 		}
 	})
+}
+
+func BenchmarkEncode(b *testing.B) {
+	key := [32]byte{0xd4, 0x35, 0x93, 0xc7, 31: 0x7d}
+	b.ReportAllocs()
+	for b.Loop() {
+		if EncodeBittensor(key) == "" {
+			b.Fatal("empty")
+		}
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, err := Decode("5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
