@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/nanteos/nanteos/model"
@@ -111,3 +112,52 @@ func TestSchedule(t *testing.T) {
 		t.Errorf("constant: %g, want 2", got)
 	}
 }
+
+// TestFromNarrowWeights starts from weights of 16 bits with exactly the values that these have.
+func TestFromNarrowWeights(t *testing.T) {
+	tr, err := New(shape("Qwen3ForCausalLM", nil), 1, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wide := tr.Weights()
+	for _, form := range []string{"bf16", "f16"} {
+		narrow, values := map[string]model.Tensor{}, map[string][]float32{}
+		for name, w := range wide {
+			n := model.Tensor{Shape: w.Shape}
+			size := 1
+			for _, d := range w.Shape {
+				size *= d
+			}
+			v := make([]float32, size)
+			for i := range v {
+				v[i] = float32(i%7-3) / 4 // exact in both
+			}
+			patterns := make([]uint16, len(v))
+			for i, x := range v {
+				if form == "bf16" {
+					patterns[i] = uint16(math.Float32bits(x) >> 16)
+				} else {
+					patterns[i] = halves[x]
+				}
+			}
+			if form == "bf16" {
+				n.BF16 = patterns
+			} else {
+				n.F16 = patterns
+			}
+			narrow[name], values[name] = n, v
+		}
+		again, err := FromWeights(tr.cfg, narrow, Options{})
+		if err != nil {
+			t.Fatalf("%s: %v", form, err)
+		}
+		for _, w := range again.lay.list {
+			if !slices.Equal(w.at.of(again.theta), values[w.spec.Name]) {
+				t.Errorf("%s: %s changed", form, w.spec.Name)
+			}
+		}
+	}
+}
+
+// halves are the f16 patterns of quarters.
+var halves = map[float32]uint16{-0.75: 0xba00, -0.5: 0xb800, -0.25: 0xb400, 0: 0, 0.25: 0x3400, 0.5: 0x3800, 0.75: 0x3a00}

@@ -143,6 +143,8 @@ func FromWeights(cfg model.Config, weights map[string]model.Tensor, opt Options)
 			copy(dst, src.F32)
 		case len(src.BF16) == len(dst):
 			kernel.BF16ToF32(dst, src.BF16)
+		case len(src.F16) == len(dst):
+			kernel.F16ToF32(dst, src.F16)
 		default:
 			return nil, fmt.Errorf("couldn't start training: weight %s has shape %v, want %v", w.spec.Name, src.Shape, w.spec.Shape)
 		}
