@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -30,6 +31,8 @@ type Server struct {
 	slots  chan struct{} // requests in flight whose signature verified
 	early  chan struct{} // btauth requests whose body is read before their signature can be verified
 	signs  *rate.Limiter // error replies that are signed
+
+	listening atomic.Pointer[limitedListener]
 
 	mu       sync.RWMutex
 	routes   map[string]*route
@@ -135,6 +138,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
 	limited := &limitedListener{Listener: listener, total: s.config.MaxConnections, each: s.config.MaxConnectionsPerAddress, open: make(map[string]int)}
+	s.listening.Store(limited)
 	stopped := make(chan error, 1)
 	go func() { stopped <- server.Serve(limited) }()
 	select {
@@ -189,6 +193,12 @@ func (l *limitedListener) enter(host string) bool {
 	return true
 }
 
+func (l *limitedListener) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all
+}
+
 func (l *limitedListener) leave(host string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -206,6 +216,14 @@ type countedConn struct {
 func (c *countedConn) Close() error {
 	c.leave()
 	return c.Conn.Close()
+}
+
+// Connections returns how many connections the last call of Serve holds open.
+func (s *Server) Connections() int {
+	if l := s.listening.Load(); l != nil {
+		return l.count()
+	}
+	return 0
 }
 
 // enter counts a request of a verified caller; leave must be called when it ends.
