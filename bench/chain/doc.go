@@ -9,8 +9,9 @@
 // # Peers
 //
 // The SDK of version 10 stands on async-substrate-interface, whose codec is cyscale, compiled by Cython, and on bittensor-wallet, which is
-// Rust. bt-decode is the Rust decoder that version 9 called. Both run in testdata/peer.py, without a network: what they would ask a node
-// for is given to them. NANTEOS_PYTHON names a Python that has them; without it there are our own times only.
+// Rust. bt-decode is the Rust decoder that version 9 called, scalecodec the Python package from which it had its addresses. They run in
+// testdata/peer.py, without a network: what they would ask a node for is given to them. NANTEOS_PYTHON names a Python that has the first
+// two, NANTEOS_PYTHON_SCALECODEC one with scalecodec, which cannot be installed beside cyscale. A peer that isn't there is left out.
 //
 // # What is measured
 //

@@ -16,8 +16,12 @@ import (
 
 const (
 	pythonEnv = "NANTEOS_PYTHON"
+	// olderEnv names a second Python: cyscale and scalecodec exclude each other.
+	olderEnv  = "NANTEOS_PYTHON_SCALECODEC"
 	pythonHow = "set " + pythonEnv + ` to the bin/python of an environment prepared with:
   python3 -m venv venv && venv/bin/pip install bittensor==10.5.0 bt-decode==0.8.0`
+	olderHow = "set " + olderEnv + ` to the bin/python of an environment prepared with:
+  python3 -m venv older && older/bin/pip install scalecodec==1.2.12`
 )
 
 // reply is a line of testdata/peer.py.
@@ -45,7 +49,13 @@ func peers(tb testing.TB) []*peer {
 	}
 	// A file of the set says where it lies, packed or not.
 	folder := filepath.Dir(filepath.Dir(vectortest.Path(tb, "chain/timelock.json")))
-	return []*peer{start(tb, python, "sdk", folder), start(tb, python, "bt-decode", folder)}
+	sides := []*peer{start(tb, python, "sdk", folder), start(tb, python, "bt-decode", folder)}
+	if older := os.Getenv(olderEnv); older != "" {
+		sides = append(sides, start(tb, older, "scalecodec", folder))
+	} else {
+		tb.Logf("no comparison with scalecodec: %s", olderHow)
+	}
+	return sides
 }
 
 // start runs a side until the test ends.

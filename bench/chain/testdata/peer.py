@@ -1,11 +1,11 @@
 """The Python side of the comparison in package bench/chain: the SDK's own code on the same vectors, without a network.
 
-    python peer.py sdk|bt-decode FOLDER
+    python peer.py sdk|bt-decode|scalecodec FOLDER
 
 FOLDER holds the golden vectors. The program prints a line of JSON with the versions of what it measures, reads lines with the name of a
 measurement and answers each with a line {"seconds": per operation, "check": a digest of what came out}, or {} where it has no such
 thing. "sdk" is the stack of bittensor 10: async-substrate-interface with cyscale, and bittensor-wallet. "bt-decode" is the decoder in Rust
-that the SDK's version 9 called.
+that the SDK's version 9 called, "scalecodec" the Python package from which it had its addresses. Each needs its packages only.
 """
 import gzip
 import hashlib
@@ -140,6 +140,16 @@ def rust():
     }
 
 
+def python():
+    from scalecodec.utils.ss58 import ss58_decode, ss58_encode
+
+    addresses = [ss58_encode(a, 42) for a in accounts]
+    return {
+        "ss58-encode": (256, lambda: [ss58_encode(a, 42) for a in accounts], lambda v: digest(*v)),
+        "ss58-decode": (256, lambda: [ss58_decode(a, 42) for a in addresses], lambda v: digest(*v)),
+    }
+
+
 def measure(operations, f):
     """Seconds per operation over at least a tenth of a second."""
     n, total = 0, 0.0
@@ -151,8 +161,13 @@ def measure(operations, f):
     return total / n
 
 
-packages = {"sdk": ["bittensor", "async-substrate-interface", "cyscale", "bittensor-wallet"], "bt-decode": ["bt-decode"]}[which]
-measurements = {"sdk": sdk, "bt-decode": rust}[which]()
+sides = {
+    "sdk": (sdk, ["bittensor", "async-substrate-interface", "cyscale", "bittensor-wallet"]),
+    "bt-decode": (rust, ["bt-decode"]),
+    "scalecodec": (python, ["scalecodec"]),
+}
+side, packages = sides[which]
+measurements = side()
 print(json.dumps({"ready": f"Python {sys.version.split()[0]}, " + ", ".join(f"{p} {version(p)}" for p in packages)}), file=answers, flush=True)
 for line in sys.stdin:
     answer = {}
