@@ -127,10 +127,12 @@ func derive(ctx context.Context, f func()) error {
 		return fmt.Errorf("couldn't derive the key of a password: %w", context.Cause(ctx))
 	}
 	defer func() { <-deriving }()
-	if err := ctx.Err(); err != nil {
+	if ctx.Err() == nil {
+		f()
+	}
+	if ctx.Err() != nil { // also when it ended meanwhile: whoever interrupts wants nothing written
 		return fmt.Errorf("couldn't derive the key of a password: %w", context.Cause(ctx))
 	}
-	f()
 	return nil
 }
 
@@ -146,6 +148,9 @@ func naclKey(ctx context.Context, password []byte) (key *[32]byte, err error) {
 		debug.FreeOSMemory() // half a gigabyte that the collector would keep for minutes
 	})
 	if err = errors.Join(err, short); err != nil {
+		if key != nil {
+			clear(key[:])
+		}
 		return nil, err
 	}
 	return key, nil

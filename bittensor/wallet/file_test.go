@@ -419,6 +419,10 @@ func TestDerivingOneByOne(t *testing.T) {
 		t.Error(err)
 	}
 	<-deriving
+	ctx, cancel = context.WithCancel(t.Context())
+	if err := derive(ctx, cancel); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted on the way: %v", err)
+	}
 	ran := false
 	if err := derive(t.Context(), func() { ran = true }); err != nil || !ran {
 		t.Error(ran, err)
