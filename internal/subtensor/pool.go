@@ -211,10 +211,10 @@ func (n *Node) submit(raw []byte, watch func(any)) (hash, *rpcError) {
 	if x.nonce-nonce > maxAhead {
 		return hash{}, &rpcError{Code: codeDropped, Message: "Immediately Dropped", Data: futureWords}
 	}
-	n.faults.mark(p)
 	if e := n.pool.add(p); e != nil {
 		return hash{}, e
 	}
+	n.faults.mark(p)
 	if n.pool.next(x.signer, nonce) > x.nonce {
 		for k := x.nonce; n.pool.byAccount[x.signer][k] != nil; k++ {
 			n.pool.byAccount[x.signer][k].tell("ready")

@@ -34,6 +34,7 @@ type server struct {
 	sockets   map[*socket]struct{}
 	listeners map[*http.Server]struct{}
 	closed    bool
+	running   sync.WaitGroup // sockets
 }
 
 func newServer(n *Node) *server {
@@ -91,6 +92,7 @@ func (s *server) close() {
 	for h := range listeners {
 		_ = h.Close()
 	}
+	s.running.Wait()
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -113,6 +115,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	full := s.closed || len(s.sockets) >= maxSockets
 	if !full {
 		s.sockets[c] = struct{}{}
+		s.running.Add(1)
 	}
 	s.mu.Unlock()
 	if full {
@@ -120,6 +123,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = ws.Close(websocket.StatusTryAgainLater, "too many sockets")
 		return
 	}
+	defer s.running.Done()
 	c.run(ctx)
 	s.mu.Lock()
 	delete(s.sockets, c)
