@@ -143,7 +143,13 @@ func (e *endpoint) health() Health {
 func (c *Client) Health() []Health {
 	var out []Health
 	var top uint64
-	for _, e := range append(c.order(), c.archives(false)...) {
+	list := append(c.order(), c.archives(false)...)
+	for _, e := range c.endpoints {
+		if !slices.Contains(list, e) {
+			list = append(list, e)
+		}
+	}
+	for _, e := range list {
 		h := e.health()
 		top = max(top, h.Head)
 		out = append(out, h)
@@ -159,8 +165,11 @@ func (c *Client) Health() []Health {
 // lagging is the number of blocks behind the newest head from which an endpoint is asked last.
 const lagging = 5
 
-// order returns the endpoints, the one to ask first in front: connected before not, refused last, then those that keep up with the chain
-// and don't fail, then the quicker, then as configured.
+// refused is the rank of endpoints of another chain, which are asked only if there is no other.
+const refused = 1000
+
+// order returns the endpoints, the one to ask first in front: connected before not, then those that keep up with the chain and don't fail, then the
+// quicker, then as configured. Those of another chain aren't among them unless there is no other.
 func (c *Client) order() []*endpoint {
 	type ranked struct {
 		e     *endpoint
@@ -185,7 +194,7 @@ func (c *Client) order() []*endpoint {
 		if !st.Connected {
 			class += 100
 			if errors.Is(st.LastError, rpc.ErrRefused) {
-				class += 100
+				class += refused
 			}
 		}
 		// Differences below 50 ms don't matter: they would only make the order restless.
@@ -197,9 +206,11 @@ func (c *Client) order() []*endpoint {
 		}
 		return int(a.speed - b.speed)
 	})
-	out := make([]*endpoint, len(list))
-	for i, r := range list {
-		out[i] = r.e
+	var out []*endpoint
+	for _, r := range list {
+		if r.class < refused || len(out) == 0 {
+			out = append(out, r.e)
+		}
 	}
 	return out
 }

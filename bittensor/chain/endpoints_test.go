@@ -286,6 +286,8 @@ func TestOutdatedTransactionIsSignedAgain(t *testing.T) {
 			t.Errorf("signed %d times", out.Attempts)
 		}
 		time.Sleep(5 * time.Minute)
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		if got := w.best.nonces[key(0).Public()]; got != 1 {
 			t.Errorf("%d transactions included", got)
 		}

@@ -28,7 +28,7 @@ func (c *Client) ask(ctx context.Context, accept func(json.RawMessage) error, me
 	defer cancel()
 	r := reading{c: c, accept: accept, method: method, params: params, queue: c.order(), results: make(chan result), patience: c.cfg.Timeout / 2}
 	if end, ok := ctx.Deadline(); ok {
-		r.patience = max(r.patience, time.Until(end)/rounds)
+		r.patience = min(max(r.patience, time.Until(end)/rounds), c.cfg.Timeout)
 	}
 	raw, err := r.run(ctx)
 	if err != nil {
@@ -173,7 +173,7 @@ func classify(err error) kind {
 	switch {
 	case errors.Is(err, metadata.ErrType), errors.Is(err, metadata.ErrUnknown):
 		return final
-	case errors.Is(err, ErrNoBlock):
+	case errors.Is(err, ErrNoBlock), errors.Is(err, rpc.ErrRefused):
 		return elsewhere
 	case !errors.As(err, &own):
 		return broken

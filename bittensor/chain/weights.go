@@ -142,53 +142,74 @@ func (c *Client) checkWeights(ctx context.Context, v *View, hotkey Account, w *W
 	return h, nil
 }
 
-// weightsCall chooses the call by the chain's flags and by what the runtime has.
-func (c *Client) weightsCall(ctx context.Context, v *View, hotkey Account, w Weights, h *Hyperparameters, out *WeightsOutcome) (Call, error) {
-	rt := v.Runtime
-	has := func(name string) bool { return rt.HasCall(subtensor, name) }
-	uids, values := out.UIDs, out.Values
-	if !h.CommitReveal {
-		out.Method = SetDirectly
-		if w.Mechanism == 0 && has("set_weights") {
-			return Call{subtensor, "set_weights", []any{w.Netuid, uids, values, w.VersionKey}}, nil
-		}
-		return Call{subtensor, "set_mechanism_weights", []any{w.Netuid, w.Mechanism, uids, values, w.VersionKey}}, nil
+// scheme is a call that takes weights.
+type scheme struct {
+	name      string
+	method    Method
+	mechanism bool // the mechanism is its second argument
+}
+
+// schemes in the order of preference where weights are committed. Finney's validators send the first; the others are for older runtimes.
+var schemes = []scheme{
+	{"commit_timelocked_mechanism_weights", CommitTimelock, true},
+	{"commit_timelocked_weights", CommitTimelock, false},
+	{"commit_crv3_mechanism_weights", CommitCRV3, true},
+	{"commit_crv3_weights", CommitCRV3, false},
+	{"commit_mechanism_weights", CommitHash, true},
+	{"commit_weights", CommitHash, false},
+}
+
+// direct are the calls where weights are set openly.
+var direct = []scheme{{"set_weights", SetDirectly, false}, {"set_mechanism_weights", SetDirectly, true}}
+
+// choose picks the call by the subnet's flag and by what the runtime has. Errors: ErrUnsupported.
+func choose(has func(call string) bool, commitReveal bool, mechanism uint8) (scheme, error) {
+	list := direct
+	if commitReveal {
+		list = schemes
 	}
-	name, args := "", []any{w.Netuid}
-	switch {
-	case has("commit_timelocked_mechanism_weights"):
-		name, out.Method, args = "commit_timelocked_mechanism_weights", CommitTimelock, append(args, w.Mechanism)
-	case w.Mechanism == 0 && has("commit_timelocked_weights"):
-		name, out.Method = "commit_timelocked_weights", CommitTimelock
-	case has("commit_crv3_mechanism_weights"):
-		name, out.Method, args = "commit_crv3_mechanism_weights", CommitCRV3, append(args, w.Mechanism)
-	case w.Mechanism == 0 && has("commit_crv3_weights"):
-		name, out.Method = "commit_crv3_weights", CommitCRV3
-	default:
-		if out.Commitment == nil { // one salt for all versions of the transaction
-			com, err := newCommitment(hotkey, w, uids, values)
-			if err != nil {
-				return Call{}, err
-			}
-			out.Commitment = com
+	for _, s := range list {
+		if (mechanism == 0 || s.mechanism) && has(s.name) {
+			return s, nil
 		}
-		out.Method = CommitHash
-		return commitCall(*out.Commitment, w.Netuid, w.Mechanism), nil
+	}
+	return scheme{}, fmt.Errorf("weights of mechanism %d, commit-reveal %v: %w", mechanism, commitReveal, ErrUnsupported)
+}
+
+// weightsCall makes the call that the chain asks for.
+func (c *Client) weightsCall(ctx context.Context, v *View, hotkey Account, w Weights, h *Hyperparameters, out *WeightsOutcome) (Call, error) {
+	s, err := choose(func(call string) bool { return v.Runtime.HasCall(subtensor, call) }, h.CommitReveal, w.Mechanism)
+	if err != nil {
+		return Call{}, err
+	}
+	out.Method = s.method
+	args := []any{w.Netuid}
+	if s.mechanism {
+		args = append(args, w.Mechanism)
+	}
+	switch s.method {
+	case SetDirectly:
+		return Call{subtensor, s.name, append(args, out.UIDs, out.Values, w.VersionKey)}, nil
+	case CommitHash:
+		if out.Commitment == nil { // one salt for all versions of the transaction
+			out.Commitment = newCommitment(hotkey, w, out.UIDs, out.Values)
+		}
+		return Call{subtensor, s.name, append(args, weights.CommitHash(*out.Commitment))}, nil
 	}
 	// Runtimes up to about 300 know no version and want the payload without the hotkey; later ones refuse that (section 10).
-	payload := weights.LegacyPayload(uids, values, w.VersionKey)
+	payload := weights.LegacyPayload(out.UIDs, out.Values, w.VersionKey)
 	if h.CommitRevealVersion >= 4 {
-		payload = weights.Payload(hotkey, uids, values, w.VersionKey)
+		payload = weights.Payload(hotkey, out.UIDs, out.Values, w.VersionKey)
 	}
 	sealed, err := c.seal(ctx, v, w.Netuid, payload, out)
 	if err != nil {
 		return Call{}, err
 	}
 	args = append(args, sealed, out.RevealRound)
-	if out.Method == CommitTimelock {
+	if s.method == CommitTimelock {
 		args = append(args, h.CommitRevealVersion)
 	}
-	return Call{subtensor, name, args}, nil
+	return Call{subtensor, s.name, args}, nil
 }
 
 // seal encrypts a payload to the round at which the subnet's reveal epoch begins. The time is the chain's own.
@@ -256,24 +277,14 @@ func (c *Client) drand(ctx context.Context, v *View) (timelock.Chain, error) {
 }
 
 // newCommitment draws the salt of a hash commit.
-func newCommitment(hotkey Account, w Weights, uids, values []uint16) (*weights.Commitment, error) {
+func newCommitment(hotkey Account, w Weights, uids, values []uint16) *weights.Commitment {
 	var b [16]byte
-	if _, err := rand.Read(b[:]); err != nil {
-		return nil, fmt.Errorf("couldn't draw salt: %w", err)
-	}
+	_, _ = rand.Read(b[:]) // never fails
 	salt := make([]uint16, 8)
 	for i := range salt {
 		salt[i] = binary.LittleEndian.Uint16(b[2*i:])
 	}
-	return &weights.Commitment{Hotkey: hotkey, Index: weights.StorageIndex(w.Netuid, w.Mechanism), UIDs: uids, Values: values, Salt: salt, VersionKey: w.VersionKey}, nil
-}
-
-func commitCall(com weights.Commitment, netuid uint16, mechanism uint8) Call {
-	hash := weights.CommitHash(com)
-	if mechanism == 0 {
-		return Call{subtensor, "commit_weights", []any{netuid, hash}}
-	}
-	return Call{subtensor, "commit_mechanism_weights", []any{netuid, mechanism, hash}}
+	return &weights.Commitment{Hotkey: hotkey, Index: weights.StorageIndex(w.Netuid, w.Mechanism), UIDs: uids, Values: values, Salt: salt, VersionKey: w.VersionKey}
 }
 
 // CommitWeights commits to the hash of weights, which the validator reveals itself RevealPeriod epochs later: not before, not after. Keep the
@@ -293,11 +304,13 @@ func (c *Client) CommitWeights(ctx context.Context, hotkey Signer, w Weights) (*
 		}
 		first = false
 		if out.Commitment == nil {
-			if out.Commitment, err = newCommitment(hotkey.PublicKey(), w, out.UIDs, out.Values); err != nil {
-				return nil, err
-			}
+			out.Commitment = newCommitment(hotkey.PublicKey(), w, out.UIDs, out.Values)
 		}
-		return commitCall(*out.Commitment, w.Netuid, w.Mechanism).Encode(v.Runtime)
+		hash := weights.CommitHash(*out.Commitment)
+		if w.Mechanism == 0 {
+			return Call{subtensor, "commit_weights", []any{w.Netuid, hash}}.Encode(v.Runtime)
+		}
+		return Call{subtensor, "commit_mechanism_weights", []any{w.Netuid, w.Mechanism, hash}}.Encode(v.Runtime)
 	}
 	o, err := c.submit(ctx, hotkey, "weights commit", SubmitOptions{}, build)
 	return out.with(o, err)
