@@ -2,7 +2,6 @@ package axon
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"math/big"
 	"strconv"
@@ -90,27 +89,31 @@ func ageError(now, nonce int64, timeout float64, integer bool) error {
 		acceptable = 4 + timeout
 	}
 	age, _ := new(big.Rat).SetFrac64(now-nonce, 1e9).Float64()
-	return fmt.Errorf("Nonce is too old: acceptable delta is %s seconds but request was %s seconds old", fixed(acceptable), fixed(age)) //nolint:staticcheck // the SDK's words
+	return said("Nonce is too old: acceptable delta is " + fixed(acceptable) + " seconds but request was " + fixed(age) + " seconds old")
 }
 
 func fixed(f float64) string { return strconv.FormatFloat(f, 'f', 2, 64) }
 
-// What the caller is told, in the words of the SDK where it has some.
-var (
-	errNoHotkey   = errors.New("No SS58 formatted address or public key provided.")         //nolint:staticcheck // the SDK's words
-	errHotkey     = errors.New("Invalid SS58 address")                                      //nolint:staticcheck // the SDK's words
-	errNoNonce    = errors.New("Missing Nonce")                                             //nolint:staticcheck // the SDK's words
-	errOldNonce   = errors.New("Nonce is too old, a newer one was last processed")          //nolint:staticcheck // the SDK's words
-	errAhead      = errors.New("Nonce is too far in the future, check the clock")           //nolint:staticcheck // as the others
-	errVersion    = errors.New("Version is missing or too old, 7.2.0 is needed")            //nolint:staticcheck // as the others
-	errNoSig      = errors.New("Missing signature")                                         //nolint:staticcheck // the SDK's words
-	errSigForm    = errors.New("Invalid signature format. Expected 0x and 128 hex digits.") //nolint:staticcheck // the SDK's words
-	errMismatch   = errors.New("Signature mismatch")                                        //nolint:staticcheck // the SDK's words
-	errTooMany    = errors.New("Too many endpoints of this hotkey, use one uuid")           //nolint:staticcheck // as the others
-	errNoncesLost = errors.New("Nonces cannot be stored")                                   //nolint:staticcheck // as the others
+// said is an error in the words in which the caller is told, those of the SDK where it has some.
+type said string
+
+func (s said) Error() string { return string(s) }
+
+const (
+	errNoHotkey   said = "No SS58 formatted address or public key provided."
+	errHotkey     said = "Invalid SS58 address"
+	errNoNonce    said = "Missing Nonce"
+	errOldNonce   said = "Nonce is too old, a newer one was last processed"
+	errAhead      said = "Nonce is too far in the future, check the clock"
+	errVersion    said = "Version is missing or too old, 7.2.0 is needed"
+	errNoSig      said = "Missing signature"
+	errSigForm    said = "Invalid signature format. Expected 0x and 128 hex digits."
+	errMismatch   said = "Signature mismatch"
+	errTooMany    said = "Too many endpoints of this hotkey, use one uuid"
+	errNoncesLost said = "Nonces cannot be stored"
 )
 
-// caller reads who a request says it is from.
+// callerOf reads who a request says it is from.
 func callerOf(e *synapse.Envelope) (key [32]byte, err error) {
 	hotkey, ok := e.Dendrite.Hotkey.Get()
 	if !ok {

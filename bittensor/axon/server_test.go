@@ -230,7 +230,8 @@ func TestNoSigningOracle(t *testing.T) {
 	for range 400 {
 		r := signedRequest(t, callerKey, &echo{}, nil)
 		r.Header.Del("bt_header_dendrite_signature")
-		if w := answer(s, r); len(w.Header()["bt_header_axon_signature"]) > 0 {
+		w := answer(s, r)
+		if name := "bt_header_axon_signature"; len(w.Header()[name]) > 0 {
 			signed++
 		}
 	}
@@ -384,9 +385,13 @@ func TestLimitsInFlight(t *testing.T) {
 	if a, b := <-codes, <-codes; a != 200 || b != 200 {
 		t.Errorf("%d and %d", a, b)
 	}
-	if len(s.inFlight) != 0 || len(s.slots) != 0 || s.queue.free != 1 {
-		t.Errorf("%v in flight, %d slots, %d free", s.inFlight, len(s.slots), s.queue.free)
-	}
+	waitFor(t, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.queue.mu.Lock()
+		defer s.queue.mu.Unlock()
+		return len(s.inFlight) == 0 && len(s.slots) == 0 && s.queue.free == 1
+	})
 }
 
 func waitFor(t *testing.T, done func() bool) {

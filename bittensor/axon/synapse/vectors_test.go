@@ -17,15 +17,14 @@ import (
 // The classes of the vectors: LogicNet's two, and one whose fields have no defaults.
 type (
 	LogicSynapse struct {
-		Timeout      int64  `synapse:"timeout" default:"64"`
-		Question     string `synapse:"logic_question"`
-		Answer       Value  `synapse:"logic_answer" default:"\"\""`
-		Reasoning    string `synapse:"logic_reasoning"`
-		RawQuestion  string `synapse:"raw_logic_question"`
-		GroundTruth  Value  `synapse:"ground_truth_answer" default:"\"\""`
-		Category     string `synapse:"category"`
-		TaskUID      string `synapse:"task_uid"`
-		notOnTheWire int    //nolint:unused // fields without a tag are not sent
+		Timeout     int64  `synapse:"timeout" default:"64"`
+		Question    string `synapse:"logic_question"`
+		Answer      Value  `synapse:"logic_answer" default:"\"\""`
+		Reasoning   string `synapse:"logic_reasoning"`
+		RawQuestion string `synapse:"raw_logic_question"`
+		GroundTruth Value  `synapse:"ground_truth_answer" default:"\"\""`
+		Category    string `synapse:"category"`
+		TaskUID     string `synapse:"task_uid"`
 	}
 	Information struct {
 		Request  Value `synapse:"request_dict" default:"{}"`
