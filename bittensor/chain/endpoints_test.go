@@ -156,6 +156,61 @@ func TestPrunedStateWithoutArchive(t *testing.T) {
 	})
 }
 
+func TestTimestampOfPrunedBlock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5)
+		a := w.node("a")
+		for range 300 {
+			w.step(0)
+			time.Sleep(time.Second)
+		}
+		c, err := chain.Dial(t.Context(), chain.Config{Network: a.url(), Socket: rpc.Options{Dial: w.dialer()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close(); time.Sleep(time.Minute) }()
+		for _, n := range []uint64{10, 290} {
+			hash, err := c.BlockHash(t.Context(), n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := c.Timestamp(t.Context(), hash)
+			if want := w.at(n).when; err != nil || !got.Equal(want.Truncate(time.Millisecond)) {
+				t.Errorf("block %d: %s, %v, want %s", n, got, err, want)
+			}
+		}
+	})
+}
+
+// TestNodeWithoutSubscriptions: such a node is asked instead.
+func TestNodeWithoutSubscriptions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5)
+		a := w.node("a")
+		a.deaf = true
+		w.step(0)
+		c, err := chain.Dial(t.Context(), chain.Config{Network: a.url(), Socket: rpc.Options{Dial: w.dialer()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close(); time.Sleep(time.Minute) }()
+		go func() {
+			for range 20 {
+				time.Sleep(12 * time.Second)
+				w.step(0)
+			}
+		}()
+		out, err := c.Submit(t.Context(), key(0), chain.Call{Pallet: "System", Name: "remark", Args: []any{[]byte("x")}}, chain.SubmitOptions{Finalized: true})
+		if err != nil || !out.Finalized {
+			t.Errorf("%+v, %v", out, err)
+		}
+		if _, err := c.WaitBlock(t.Context(), 15); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(5 * time.Minute)
+	})
+}
+
 func TestStandingChainKeepsItsSockets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 5)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -147,5 +148,43 @@ func (v *View) Timestamp(ctx context.Context) (time.Time, error) {
 	if err := v.Storage(ctx, &ms, "Timestamp", "Now"); err != nil {
 		return time.Time{}, err
 	}
-	return time.UnixMilli(int64(min(ms, 1<<53))), nil
+	return unixMilli(ms), nil
 }
+
+// Timestamp returns the time that a block carries. Where the block's state is no longer kept it is taken from the block itself, whose author
+// puts it there (section 5).
+func (c *Client) Timestamp(ctx context.Context, hash Hash) (time.Time, error) {
+	ctx, cancel := c.deadline(ctx, c.cfg.Timeout)
+	defer cancel()
+	v, err := c.At(ctx, hash)
+	if err == nil {
+		var t time.Time
+		if t, err = v.Timestamp(ctx); err == nil {
+			return t, nil
+		}
+	}
+	if !errors.Is(err, ErrPruned) {
+		return time.Time{}, err
+	}
+	b, berr := c.Block(ctx, hash)
+	if berr != nil {
+		return time.Time{}, errors.Join(berr, err)
+	}
+	now, berr := c.Best(ctx) // the inherent has looked the same in all runtimes
+	if berr != nil {
+		return time.Time{}, errors.Join(berr, err)
+	}
+	for _, raw := range b.Extrinsics {
+		x, err := now.Runtime.DecodeExtrinsic(raw)
+		if err != nil || x.Signed || x.Call.Pallet != "Timestamp" || x.Call.Name != "set" {
+			continue
+		}
+		if ms, ok := x.Call.Args.Get("now").(uint64); ok {
+			return unixMilli(ms), nil
+		}
+	}
+	return time.Time{}, err
+}
+
+// unixMilli takes a chain's milliseconds; those beyond the year 287396 are nonsense and cut there.
+func unixMilli(ms uint64) time.Time { return time.UnixMilli(int64(min(ms, 1<<53))) }

@@ -26,6 +26,7 @@ type simnode struct {
 	name    string
 	archive bool
 	wrong   bool // of another chain
+	deaf    bool // knows no subscriptions
 	// override are answers to state_call by function.
 	override map[string]string
 
@@ -215,6 +216,8 @@ func (s *simsocket) Write(_ context.Context, b []byte) error {
 		switch {
 		case internal:
 			failure = &simerror{-32603, "Internal error", nil}
+		case n.deaf && (strings.HasPrefix(r.Method, "chain_subscribe") || r.Method == "author_submitAndWatchExtrinsic"):
+			failure = &simerror{-32601, "Method not found", nil}
 		case strings.HasPrefix(r.Method, "chain_subscribe"):
 			s.mu.Lock()
 			s.next++

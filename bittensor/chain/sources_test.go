@@ -191,9 +191,9 @@ func ExampleClient_CommitBytes() {
 	}
 	defer func() { _ = client.Close() }()
 
-	uid, _, err := client.Register(ctx, signer{coldkey}, 1, hotkey.Public(), 1_000_000_000) // for at most 1 TAO
+	uid, _, err := client.Register(ctx, coldkey, 1, hotkey.Public(), 1_000_000_000) // for at most 1 TAO
 	fmt.Println("uid", uid, err)
-	out, err := client.CommitBytes(ctx, signer{hotkey}, 1, []byte("hello commitments"))
+	out, err := client.CommitBytes(ctx, hotkey, 1, []byte("hello commitments"))
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -159,7 +159,7 @@ func (s *submission) run(ctx context.Context) (*Outcome, error) {
 	}()
 	for {
 		if s.attempts > s.c.cfg.Resubmit {
-			return s.finish(ctx, nil, fmt.Errorf("given up after signing %d times: %w", s.attempts, s.last))
+			return s.finish(nil, fmt.Errorf("given up after signing %d times: %w", s.attempts, s.last))
 		}
 		out, v, err := s.attempt(ctx)
 		if v == unsure {
@@ -170,7 +170,7 @@ func (s *submission) run(ctx context.Context) (*Outcome, error) {
 		}
 		switch v {
 		case done:
-			return s.finish(ctx, out, err)
+			return s.finish(out, err)
 		case renonce:
 			s.c.endNonce(s.account, s.nonce, taken)
 			s.reserved, s.versions = false, nil
@@ -181,7 +181,7 @@ func (s *submission) run(ctx context.Context) (*Outcome, error) {
 }
 
 // finish gives the nonce back or marks it used, and names what is still open.
-func (s *submission) finish(ctx context.Context, out *Outcome, err error) (*Outcome, error) {
+func (s *submission) finish(out *Outcome, err error) (*Outcome, error) {
 	if out != nil {
 		s.c.endNonce(s.account, s.nonce, used)
 		s.reserved = false
@@ -190,7 +190,7 @@ func (s *submission) finish(ctx context.Context, out *Outcome, err error) (*Outc
 		}
 		return out, err
 	}
-	if err != nil && len(s.versions) > 0 && s.mayLive(ctx) {
+	if err != nil && s.mayLive() {
 		last := s.versions[len(s.versions)-1]
 		return nil, &PendingError{Hash: last.hash, Nonce: s.nonce, Until: last.death, Err: err}
 	}
@@ -198,7 +198,7 @@ func (s *submission) finish(ctx context.Context, out *Outcome, err error) (*Outc
 }
 
 // mayLive reports whether a version that was sent may still be included.
-func (s *submission) mayLive(context.Context) bool {
+func (s *submission) mayLive() bool {
 	head, _, _ := s.c.heads.now()
 	for _, v := range s.versions {
 		if head.Number < v.death {

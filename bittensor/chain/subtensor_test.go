@@ -19,14 +19,7 @@ import (
 
 const tao = 1_000_000_000
 
-// signer is a key for tests.
-type signer struct{ sr25519.Keypair }
-
-func (s signer) PublicKey() [32]byte { return s.Public() }
-
-func (s signer) Sign(m []byte) ([64]byte, error) { return s.Keypair.Sign(m) }
-
-func key(n byte) signer { return signer{sr25519.NewKeypair(sha256.Sum256([]byte{n}))} }
+func key(n byte) sr25519.Keypair { return sr25519.NewKeypair(sha256.Sum256([]byte{n})) }
 
 func address(n byte) string { return ss58.EncodeBittensor(key(n).Public()) }
 

@@ -102,7 +102,7 @@ func (w *world) block(parent *simblock, fork byte) *simblock {
 			b.commits[k] = v
 		}
 	}
-	b.xts = append(b.xts, metadata.BareExtrinsic(fmt.Appendf(nil, "time %d", b.Number)))
+	b.xts = append(b.xts, metadata.BareExtrinsic(mustKey(rt.Call("Timestamp", "set", uint64(b.when.UnixMilli())))))
 	success := func(i int) {
 		count++
 		events.U8(0)
