@@ -1,11 +1,13 @@
 package bittensor_test
 
 import (
+	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -234,6 +236,35 @@ func Example_timelock() {
 		"signature":"b44679b9a59af2ec876b1a6b1ad52ea9b1615fc3982b19576350f93447cb1125e342b73a8dd2bacbe47e4b6b63ed5e39"}`))
 	fmt.Println(round, string(message), err)
 	// Output: 1000 hello <nil>
+}
+
+// A transaction signed by a machine without a network.
+func Example_offline() {
+	blob, err := finney()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	raw, err := offline(blob, metadata.Transaction{
+		Era: metadata.MortalEra(128, 1000), EraBlockHash: [32]byte{1}, Nonce: 7,
+		SpecVersion: 343, TransactionVersion: 1, Genesis: [32]byte{2},
+	}, sr25519.NewKeypair([32]byte{9}))
+	fmt.Println(len(raw), err)
+	// Output: 128 <nil>
+}
+
+// finney is recorded metadata of the main network, as the node's answer to state_getMetadata gives it.
+func finney() ([]byte, error) {
+	f, err := os.Open("../testdata/vectors/chain/metadata/finney-spec343-v14.scale.gz")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(z)
 }
 
 // newWallet makes a wallet whose hotkey is the well-known //Alice.
