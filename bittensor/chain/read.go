@@ -61,8 +61,10 @@ type reading struct {
 }
 
 type result struct {
-	raw json.RawMessage
-	err error
+	from *endpoint
+	raw  json.RawMessage
+	took time.Duration
+	err  error
 }
 
 func (r *reading) run(ctx context.Context) (json.RawMessage, error) {
@@ -104,7 +106,9 @@ func (r *reading) round(ctx context.Context) (raw json.RawMessage, err error, ag
 		case a := <-r.results:
 			r.flying--
 			if a.err == nil && r.accept != nil {
-				a.err = r.accept(a.raw)
+				if err := r.accept(a.raw); err != nil {
+					a.err = &EndpointError{Endpoint: a.from.Name(), Method: r.method, After: a.took, Err: err}
+				}
 			}
 			if a.err == nil {
 				return a.raw, nil, false
@@ -147,8 +151,9 @@ func (r *reading) next(ctx context.Context) time.Duration {
 	go func() {
 		ectx, cancel := context.WithTimeout(ctx, r.patience)
 		defer cancel()
+		start := time.Now()
 		raw, err := e.call(ectx, r.method, r.params...)
-		r.results <- result{raw, err}
+		r.results <- result{e, raw, time.Since(start), err}
 	}()
 	wait := e.percentile(0.95)
 	if wait == 0 {

@@ -27,6 +27,10 @@ type simnode struct {
 	archive bool
 	wrong   bool // of another chain
 	deaf    bool // knows no subscriptions
+	// hook, where set, answers in the node's place if it returns true. statuses are then all that the watcher of a transaction is told.
+	hook     func(method string, params []json.RawMessage) (any, *simerror, bool)
+	statuses func(send func(status string), submit func() *simerror)
+	calls    map[string]int
 	// override are answers to state_call by function.
 	override map[string]string
 
@@ -67,6 +71,23 @@ func (n *simnode) set(m mood) {
 	n.mu.Lock()
 	n.mood = m
 	n.mu.Unlock()
+}
+
+// count returns how often a method was called.
+func (n *simnode) count(method string) int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.calls[method]
+}
+
+// answer sets the hook: these methods get these answers, raw.
+func (n *simnode) answer(answers map[string]string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.hook = func(method string, _ []json.RawMessage) (any, *simerror, bool) {
+		a, ok := answers[method]
+		return json.RawMessage(a), nil, ok
+	}
 }
 
 func (n *simnode) roll(chance int) bool { return chance > 0 && n.rng.IntN(1000) < chance }
@@ -194,6 +215,11 @@ func (s *simsocket) Write(_ context.Context, b []byte) error {
 	}
 	n := s.n
 	n.mu.Lock()
+	if n.calls == nil {
+		n.calls = map[string]int{}
+	}
+	n.calls[r.Method]++
+	hook, statuses := n.hook, n.statuses
 	m := n.mood
 	drop, half, stall, garbage, oversize := n.roll(m.drop), n.roll(m.half), n.roll(m.stall), n.roll(m.garbage), n.roll(m.oversize)
 	slow, internal, foreign := n.roll(m.slow), n.roll(m.internal), n.roll(m.foreign)
@@ -213,7 +239,12 @@ func (s *simsocket) Write(_ context.Context, b []byte) error {
 		time.Sleep(delay)
 		var result any
 		var failure *simerror
+		handled := false
+		if hook != nil {
+			result, failure, handled = hook(r.Method, r.Params)
+		}
 		switch {
+		case handled:
 		case internal:
 			failure = &simerror{-32603, "Internal error", nil}
 		case n.deaf && (strings.HasPrefix(r.Method, "chain_subscribe") || r.Method == "author_submitAndWatchExtrinsic"):
@@ -230,12 +261,24 @@ func (s *simsocket) Write(_ context.Context, b []byte) error {
 			s.next++
 			id := fmt.Sprintf("tx-%d", s.next)
 			s.mu.Unlock()
+			result = id
+			if statuses != nil {
+				tell := func(status string) {
+					s.send(fmt.Appendf(nil, `{"jsonrpc":"2.0","method":"author_extrinsicUpdate","params":{"subscription":%q,"result":%s}}`, id, status))
+				}
+				go statuses(tell, func() *simerror {
+					n.w.mu.Lock()
+					defer n.w.mu.Unlock()
+					_, e := n.w.answer(n, r.Method, r.Params, nil)
+					return e
+				})
+				break
+			}
 			n.w.mu.Lock()
 			_, failure = n.w.answer(n, r.Method, r.Params, func(status string) {
 				s.send(fmt.Appendf(nil, `{"jsonrpc":"2.0","method":"author_extrinsicUpdate","params":{"subscription":%q,"result":%s}}`, id, status))
 			})
 			n.w.mu.Unlock()
-			result = id
 		default:
 			n.w.mu.Lock()
 			result, failure = n.w.answer(n, r.Method, r.Params, nil)

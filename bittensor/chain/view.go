@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -257,35 +258,49 @@ func (v *View) Keys(ctx context.Context, prefix []byte) ([][]byte, error) {
 	var keys [][]byte
 	var after any
 	for {
-		var page []string
-		accept := func(raw json.RawMessage) error {
-			page = nil
-			if err := json.Unmarshal(raw, &page); err != nil || len(page) > pageSize {
-				return fmt.Errorf("%w: page of keys", ErrAnswer)
-			}
-			return nil
+		var page [][]byte
+		accept := func(raw json.RawMessage) (err error) {
+			page, err = readPage(raw, prefix, keys)
+			return err
 		}
 		if _, err := v.c.ask(ctx, accept, "state_getKeysPaged", hexText(prefix), pageSize, after, v.Header.Hash); err != nil {
 			return nil, v.failed("list keys", err)
 		}
-		for _, k := range page {
-			b, _, err := fromHex(json.RawMessage(`"` + k + `"`))
-			if err != nil || len(b) < len(prefix) || string(b[:len(prefix)]) != string(prefix) {
-				return nil, v.failed("list keys", fmt.Errorf("%w: key %.200q outside the prefix", ErrAnswer, k))
-			}
-			if len(keys) > 0 && string(b) <= string(keys[len(keys)-1]) {
-				return nil, v.failed("list keys", fmt.Errorf("%w: keys out of order", ErrAnswer))
-			}
-			keys = append(keys, b)
-		}
+		keys = append(keys, page...)
 		if len(keys) > maxKeys {
 			return nil, v.failed("list keys", fmt.Errorf("%w: more than %d keys", ErrAnswer, maxKeys))
 		}
 		if len(page) < pageSize {
 			return keys, nil
 		}
-		after = page[len(page)-1]
+		after = hexText(page[len(page)-1])
 	}
+}
+
+// readPage reads a page of keys: all with the prefix, in order, after those that are known.
+func readPage(raw json.RawMessage, prefix []byte, known [][]byte) ([][]byte, error) {
+	var names []json.RawMessage
+	if err := json.Unmarshal(raw, &names); err != nil || len(names) > pageSize {
+		return nil, fmt.Errorf("%w: page of keys", ErrAnswer)
+	}
+	page := make([][]byte, 0, len(names))
+	var last []byte
+	if len(known) > 0 {
+		last = known[len(known)-1]
+	}
+	for _, name := range names {
+		k, ok, err := fromHex(name)
+		switch {
+		case err != nil:
+			return nil, err
+		case !ok || !bytes.HasPrefix(k, prefix):
+			return nil, fmt.Errorf("%w: key %.200s outside the prefix", ErrAnswer, name)
+		case last != nil && bytes.Compare(k, last) <= 0:
+			return nil, fmt.Errorf("%w: keys out of order", ErrAnswer)
+		}
+		page, last = append(page, k), k
+	}
+	return page, nil
 }
 
 // API runs a method of a runtime API on the view's state and reads its answer into what out points to. Errors: metadata.ErrUnknown where the
