@@ -108,22 +108,21 @@ func parseStatus(raw json.RawMessage) (status, error) {
 		return status{word: word}, nil
 	}
 	var m map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &m); err != nil || len(m) != 1 {
-		return status{}, fmt.Errorf("%w: status %.200s", ErrAnswer, raw)
-	}
+	err := json.Unmarshal(raw, &m)
 	for word, v := range m {
 		st := status{word: word}
 		switch word {
 		case "inBlock", "retracted", "finalized", "finalityTimeout", "usurped":
-			h, err := hashFrom(v)
-			if err != nil || h.IsZero() {
-				return st, fmt.Errorf("%w: status %.200s", ErrAnswer, raw)
+			st.block, err = hashFrom(v)
+			if st.block.IsZero() {
+				err = ErrAnswer
 			}
-			st.block = h
 		}
-		return st, nil
+		if err == nil && len(m) == 1 {
+			return st, nil
+		}
 	}
-	panic("unreachable")
+	return status{}, fmt.Errorf("%w: status %.200s", ErrAnswer, raw)
 }
 
 // patience is after how many blocks without news the client looks into blocks itself.
