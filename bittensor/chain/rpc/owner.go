@@ -53,6 +53,7 @@ type owner struct {
 	waiting []*pending
 	subs    map[string]*Subscription
 	asleep  []*Subscription // to be made again with the next socket
+	orphans map[uint64]*Subscription // asked for by callers who went away
 	early   []frame
 	earlyB  int
 	closing sync.WaitGroup
@@ -61,7 +62,7 @@ type owner struct {
 func newOwner(c *Client) *owner {
 	return &owner{
 		c: c, dials: make(chan dialled, 1), retry: time.NewTimer(0),
-		flying: map[uint64]*pending{}, subs: map[string]*Subscription{},
+		flying: map[uint64]*pending{}, subs: map[string]*Subscription{}, orphans: map[uint64]*Subscription{},
 		next: 1 << 20, // the handshake numbers its own calls from 1
 	}
 }
@@ -209,6 +210,9 @@ func (o *owner) cancel(k cancellation) {
 		return
 	}
 	delete(o.flying, p.id)
+	if p.sub != nil && len(o.orphans) < o.c.o.MaxInFlight {
+		o.orphans[p.id] = p.sub
+	}
 	if !late {
 		o.finish(p, answer{err: k.cause})
 		return
@@ -246,8 +250,12 @@ func (o *owner) frame(f frame) {
 	switch {
 	case f.hasID:
 		p, ok := o.flying[f.id]
-		if !ok {
-			return // the caller gave up, or the node invents answers
+		if !ok { // the caller gave up, or the node invents answers
+			if s := o.orphans[f.id]; s != nil && f.err == nil && subscriptionID(f.result) {
+				o.send(s.feed.Unsubscribe, f.result)
+			}
+			delete(o.orphans, f.id)
+			return
 		}
 		delete(o.flying, f.id)
 		o.silent = 0
@@ -392,6 +400,7 @@ func (o *owner) lost(reason error) {
 		o.finish(p, answer{err: err})
 	}
 	o.early, o.earlyB = nil, 0
+	clear(o.orphans)
 	o.retry.Reset(o.backoff())
 	o.count()
 }
