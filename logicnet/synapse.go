@@ -39,10 +39,18 @@ type LogicSynapse struct {
 	TaskUID string `synapse:"task_uid"`
 }
 
-// Outgoing returns the synapse as it is sent: without the raw question and the truth (null, as the reference sends it).
+// NewQuestion returns a synapse that asks a miner, as Outgoing would.
+func NewQuestion(question, taskUID string, timeout int64) LogicSynapse {
+	return LogicSynapse{Timeout: timeout, Question: question, TaskUID: taskUID}.Outgoing()
+}
+
+// Outgoing returns the synapse as it is sent to a miner: in the network's category, with blank answer fields, and without the raw question
+// and the truth (null, as the reference sends it).
 func (s LogicSynapse) Outgoing() LogicSynapse {
+	s.SetAnswer("", "")
 	s.RawQuestion = ""
 	s.Truth = synapse.Value{}
+	s.Category = Category
 	return s
 }
 
