@@ -5,18 +5,30 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"time"
 )
 
-// disk is the file of a store. All its methods run under the store's lock, but for what flushLater starts.
+// disk is the file of a store.
+//
+// Two locks keep accepting off the disk: the store's guards what is in memory, io orders the writes. Whoever holds io may take the store's, never
+// the other way round.
 type disk struct {
-	path    string
+	path string
+
+	// Under the store's lock.
+	pending   []byte // records that are not written yet
+	lease     int64  // what the file promises, synced
+	extending bool   // a lease is being extended ahead of time
+	timer     *time.Timer
+	broken    error          // the first failure of a write; from then on nothing is accepted
+	work      sync.WaitGroup // writes under way
+
+	io      sync.Mutex
 	file    *os.File
-	pending []byte // records that are not written yet
-	records int    // in the file
-	lease   int64
-	timer   *time.Timer
-	broken  error // the first failure of a write; from then on nothing is accepted
+	records int // in the file
+	closed  bool
 }
 
 // maxFile bounds what Open reads into memory: 4 Mi records.
@@ -46,7 +58,7 @@ func (s *Store) open(path string) error {
 	}
 	if c.torn {
 		// A lease may be among what cannot be read; it reached no further than this after the last write.
-		s.floor = max(s.floor, changed.Add(s.options.Lease+maxAhead).UnixNano())
+		s.floor = max(s.floor, changed.Add(2*s.options.Lease + maxAhead).UnixNano())
 	}
 	now := time.Now().UnixNano()
 	for k, e := range c.entries {
@@ -85,68 +97,107 @@ func read(path string) (c contents, changed time.Time, err error) {
 	return c, info.ModTime(), err
 }
 
-// accept puts a nonce into the next batch. It waits for the disk only when the lease must be extended at once.
-func (d *disk) accept(s *Store, now time.Time, k key, e entry) error {
-	if d.broken != nil {
-		return d.broken
+// ready makes sure that the lease covers the nonce. It is called with the store's lock and lets go of it while it waits for the disk; then
+// it returns again true, and what was checked before must be checked again.
+func (d *disk) ready(s *Store, now time.Time, nonce int64) (again bool, err error) {
+	if d.broken != nil || nonce <= d.lease {
+		return false, d.broken
 	}
-	if e.nonce > d.lease {
-		if err := d.extend(s, now, e.nonce); err != nil {
-			return err
-		}
-	}
+	s.mu.Unlock()
+	d.extend(s, now, nonce)
+	s.mu.Lock()
+	return true, d.broken
+}
+
+// add puts a nonce into the next batch, and has the lease extended when it is half used up.
+func (d *disk) add(s *Store, now time.Time, k key, e entry) {
 	d.pending = appendRecord(d.pending, kindNonce, k, e.nonce, e.keep)
 	if d.timer == nil {
-		d.timer = time.AfterFunc(s.options.Flush, func() {
+		d.timer = time.AfterFunc(s.options.Flush, func() { d.flush(s) })
+	}
+	if !d.extending && e.nonce > d.lease-int64(s.options.Lease)/2 {
+		d.extending = true
+		d.work.Go(func() {
+			d.extend(s, now, e.nonce+int64(s.options.Lease)/2)
 			s.mu.Lock()
-			defer s.mu.Unlock()
-			d.timer = nil
-			if !s.closed {
-				d.flush(s)
-			}
+			d.extending = false
+			s.mu.Unlock()
 		})
 	}
-	return nil
+}
+
+// take returns the batch that waits, for the holder of io.
+func (d *disk) take(s *Store) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	batch := d.pending
+	d.pending, d.timer = nil, nil
+	return batch
 }
 
 // extend writes a lease that reaches beyond the nonce and waits until it is on the disk.
-func (d *disk) extend(s *Store, now time.Time, nonce int64) error {
+func (d *disk) extend(s *Store, now time.Time, nonce int64) {
+	d.io.Lock()
+	defer d.io.Unlock()
+	s.mu.Lock()
+	enough := d.lease >= nonce
+	s.mu.Unlock()
+	if enough || d.closed {
+		return
+	}
 	lease := max(nonce, now.UnixNano()) + int64(s.options.Lease)
-	d.pending = appendRecord(d.pending, kindLease, key{}, lease, 0)
-	if err := d.write(true); err != nil {
-		return err
+	err := d.write(appendRecord(d.take(s), kindLease, key{}, lease, 0), true)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		d.broken = err
+		return
 	}
 	d.lease = lease
-	return nil
 }
 
 // flush writes the batch and rewrites the file when most of it is outdated.
 func (d *disk) flush(s *Store) {
-	if d.write(false) != nil {
+	d.io.Lock()
+	defer d.io.Unlock()
+	if d.closed {
 		return
 	}
-	if d.records > 4*len(s.entries)+4096 {
-		s.prune(time.Now().UnixNano())
-		if err := d.rewrite(s); err != nil {
-			d.broken = err
-		}
+	err := d.write(d.take(s), false)
+	if err == nil && d.records > 4*s.Len()+4096 {
+		err = d.rewrite(s)
+	}
+	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		d.broken = err
 	}
 }
 
-func (d *disk) write(sync bool) error {
-	if d.broken != nil {
-		return d.broken
-	}
-	n, err := d.file.Write(d.pending)
+func (d *disk) write(batch []byte, sync bool) error {
+	n, err := d.file.Write(batch)
 	d.records += n / recordSize
-	d.pending = d.pending[:0]
 	if err == nil && sync {
 		err = d.file.Sync()
 	}
 	if err != nil {
-		d.broken = fmt.Errorf("couldn't write %s: %w", d.path, err)
+		return fmt.Errorf("couldn't write %s: %w", d.path, err)
 	}
-	return d.broken
+	return nil
+}
+
+// snapshot returns the file that holds what is remembered now, the batch that waits included.
+func (d *disk) snapshot(s *Store) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.prune(time.Now().UnixNano())
+	b := slices.Grow([]byte(magic), recordSize*(len(s.entries)+1))
+	b = appendRecord(b, kindLease, key{}, d.lease, 0)
+	for k, e := range s.entries {
+		b = appendRecord(b, kindNonce, k, e.nonce, e.keep)
+	}
+	d.pending = d.pending[:0]
+	return b
 }
 
 // rewrite replaces the file by one that holds what is remembered now, whole or not at all.
@@ -162,11 +213,7 @@ func (d *disk) rewrite(s *Store) (err error) {
 			_ = os.Remove(next)
 		}
 	}()
-	b := append([]byte(magic), make([]byte, 0, recordSize*(len(s.entries)+1))...)
-	b = appendRecord(b, kindLease, key{}, d.lease, 0)
-	for k, e := range s.entries {
-		b = appendRecord(b, kindNonce, k, e.nonce, e.keep)
-	}
+	b := d.snapshot(s)
 	if _, err = f.Write(b); err != nil {
 		return err
 	}
@@ -183,16 +230,17 @@ func (d *disk) rewrite(s *Store) (err error) {
 		return err
 	}
 	old := d.file
-	d.file, d.records, d.pending = f, len(s.entries)+1, d.pending[:0]
+	d.file, d.records = f, (len(b)-len(magic))/recordSize
 	return old.Close()
 }
 
-func (d *disk) close() error {
-	if d.timer != nil {
-		d.timer.Stop()
-	}
-	d.pending = appendRecord(d.pending, kindClean, key{}, 0, 0)
-	return errors.Join(d.write(true), d.file.Close())
+// close is called without the store's lock, after the store was closed.
+func (d *disk) close(s *Store) error {
+	d.work.Wait()
+	d.io.Lock()
+	defer d.io.Unlock()
+	d.closed = true
+	return errors.Join(d.write(appendRecord(d.take(s), kindClean, key{}, 0, 0), true), d.file.Close())
 }
 
 func syncFolder(path string) error {

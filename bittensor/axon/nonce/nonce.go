@@ -140,19 +140,29 @@ func (s *Store) Accept(now time.Time, hotkey [32]byte, endpoint string, nonce in
 	k := keyOf(hotkey, endpoint)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.check(k, nonce); err != nil {
-		return fmt.Errorf("couldn't accept nonce: %w", err)
-	}
-	if err := s.makeRoom(k, now.UnixNano()); err != nil {
-		return fmt.Errorf("couldn't accept nonce: %w", err)
-	}
-	e := entry{nonce, int64(keep)}
-	if s.disk != nil {
-		if err := s.disk.accept(s, now, k, e); err != nil {
+	for {
+		if err := s.check(k, nonce); err != nil {
 			return fmt.Errorf("couldn't accept nonce: %w", err)
 		}
+		if err := s.makeRoom(k, now.UnixNano()); err != nil {
+			return fmt.Errorf("couldn't accept nonce: %w", err)
+		}
+		if s.disk == nil {
+			break
+		}
+		again, err := s.disk.ready(s, now, nonce)
+		if err != nil {
+			return fmt.Errorf("couldn't accept nonce: %w", err)
+		}
+		if !again {
+			break
+		}
 	}
+	e := entry{nonce, int64(keep)}
 	s.put(k, e)
+	if s.disk != nil {
+		s.disk.add(s, now, k, e)
+	}
 	return nil
 }
 
@@ -201,15 +211,16 @@ func (s *Store) remove(k key) {
 // Close writes and syncs what is remembered and says in the file that nothing was lost. Later calls do nothing.
 func (s *Store) Close() error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return nil
-	}
+	closed := s.closed
 	s.closed = true
-	if s.disk == nil {
+	if !closed && s.disk != nil && s.disk.timer != nil {
+		s.disk.timer.Stop()
+	}
+	s.mu.Unlock()
+	if closed || s.disk == nil {
 		return nil
 	}
-	if err := s.disk.close(); err != nil {
+	if err := s.disk.close(s); err != nil {
 		return fmt.Errorf("couldn't close nonce store: %w", err)
 	}
 	return nil
