@@ -1,9 +1,6 @@
 package subtensor
 
-import (
-	"fmt"
-	"math/bits"
-)
+import "fmt"
 
 // apiCall answers one runtime API: arguments in, SCALE out.
 type apiCall func(n *Node, s *state, r *reader, w *writer)
@@ -220,14 +217,4 @@ func (s *state) stakeInfo(w *writer, hotkey, coldkey account, netuid uint16) {
 		w.compact(0)
 	}
 	w.bool(registered)
-}
-
-// mulDiv is a·b/c without overflow, for b ≤ c.
-func mulDiv(a, b, c uint64) uint64 {
-	hi, lo := bits.Mul64(a, b)
-	if hi >= c {
-		return 1<<64 - 1
-	}
-	q, _ := bits.Div64(hi, lo, c)
-	return q
 }

@@ -90,7 +90,7 @@ func (n *Node) execute(parent *block, now uint64, txs []*pending) (*block, []*pe
 	b.extrinsics = append(b.extrinsics, inherent(rt, now))
 	s.phase = append([]byte{0}, le32(0)...)
 	s.putU64(timestampNow.at(), now)
-	s.success("Timestamp.set", 2, true)
+	s.success(2, true)
 	var dropped []*pending
 	for _, p := range txs {
 		s.phase = append([]byte{0}, le32(uint32(len(b.extrinsics)))...)
@@ -238,20 +238,20 @@ func (s *state) apply(p *pending) {
 		if d, ok := err.(*dispatchError); ok {
 			body = d.encode(s.rt)
 		}
-		s.emit("System", "ExtrinsicFailed", func(w *writer) { w.raw(body); dispatchInfo(w, 0, p.call.pays) })
+		s.emit("System", "ExtrinsicFailed", func(w *writer) { w.raw(body); dispatchInfo(w, p.call.class, p.call.pays) })
 		return
 	}
-	s.success(p.call.name, 0, p.call.pays)
+	s.success(p.call.class, p.call.pays)
 }
 
-func (s *state) success(name string, class byte, pays bool) {
+func (s *state) success(class byte, pays bool) {
 	s.emit("System", "ExtrinsicSuccess", func(w *writer) { dispatchInfo(w, class, pays) })
 }
 
 // callWeight is the weight that every call is said to have: reference time in picoseconds and proof size in bytes.
 const callWeight, callProof = 160_000_000, 6_000
 
-// dispatchInfo writes a DispatchEventInfo: weight, class (0 normal, 2 mandatory), Pays (0 yes, 1 no).
+// dispatchInfo writes a DispatchEventInfo: weight, class (0 normal, 1 operational, 2 mandatory), Pays (0 yes, 1 no).
 func dispatchInfo(w *writer, class byte, pays bool) {
 	w.compact(callWeight)
 	w.compact(callProof)

@@ -10,7 +10,9 @@ type call struct {
 	name string
 	// pays is false for the calls that are free (Pays::No).
 	pays bool
-	run  func(s *state, who account) error
+	// class is the dispatch class: 0 normal, 1 operational.
+	class byte
+	run   func(s *state, who account) error
 }
 
 // dispatchError is why a call failed, as the chain encodes it.
@@ -89,7 +91,9 @@ func makeCallReaders() map[string]func(r *reader) call {
 		"SubtensorModule.root_register":    func(r *reader) call { return free(rootRegister(r.account())) },
 		"SubtensorModule.add_stake":        func(r *reader) call { return paying(addStake(r.account(), r.u16(), r.u64())) },
 		"SubtensorModule.remove_stake":     func(r *reader) call { return paying(removeStake(r.account(), r.u16(), r.u64())) },
-		"Commitments.set_commitment":       func(r *reader) call { return free(setCommitment(r.u16(), r.commitment())) },
+		"Commitments.set_commitment": func(r *reader) call {
+			return call{class: 1, run: setCommitment(r.u16(), r.commitment())}
+		},
 	}
 }
 

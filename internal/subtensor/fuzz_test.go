@@ -139,7 +139,7 @@ func FuzzLayout(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(ls[0].blob[:4000])
+	f.Add(ls[0].blob[:600])
 	f.Add([]byte("meta\x0e\x00\x00"))
 	f.Fuzz(func(_ *testing.T, b []byte) { _, _ = parseLayout(b) })
 }

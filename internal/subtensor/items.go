@@ -87,7 +87,6 @@ var (
 	owner          = sub("Owner")
 	ownedHotkeys   = sub("OwnedHotkeys")
 	stakingHotkeys = sub("StakingHotkeys")
-	delegates      = sub("Delegates")
 	hotkeyAlpha    = sub("TotalHotkeyAlpha")
 	hotkeyShares   = sub("TotalHotkeyShares")
 	alphaShares    = sub("Alpha")
@@ -117,7 +116,6 @@ var (
 	subnetAlphaOut = sub("SubnetAlphaOut")
 
 	subnetAlphaOutEmission = sub("SubnetAlphaOutEmission")
-	movingPrice            = sub("SubnetMovingPrice")
 
 	weightCommits   = sub("WeightCommits")
 	timelockCommits = sub("TimelockedWeightCommits")

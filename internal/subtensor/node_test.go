@@ -132,14 +132,13 @@ func value(t testing.TB, n *Node, key string) []byte {
 type txOption func(*txParts)
 
 type txParts struct {
-	era       []byte
-	birth     hash
-	nonce     uint64
-	tip       uint64
-	spec      uint32
-	genesis   hash
-	mode      byte
-	signature func([]byte) []byte
+	era     []byte
+	birth   hash
+	nonce   uint64
+	tip     uint64
+	spec    uint32
+	genesis hash
+	mode    byte
 }
 
 // tx signs a call with an actor's key, by the specification and not by the code under test but for its integers.

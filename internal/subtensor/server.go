@@ -33,6 +33,7 @@ type server struct {
 	mu        sync.Mutex
 	sockets   map[*socket]struct{}
 	listeners map[*http.Server]struct{}
+	pipe      *pipes // nil before the first Dial
 	closed    bool
 	running   sync.WaitGroup // sockets
 }
