@@ -115,31 +115,46 @@ func BenchmarkInference(b *testing.B) {
 		}
 	})
 	for _, n := range []int{1, 8, 16} {
-		b.Run(fmt.Sprintf("decode%d", n), func(b *testing.B) {
-			var ours int64
-			theirs := map[string]int64{}
-			limit, steps := 0.0, math.Inf(1)
-			compare(b, n*decodeSteps, func() float64 {
-				limit = max(limit, memory.read())
-				seconds, bytes := decode(b, m, n)
-				ours, steps = bytes-before, min(steps, seconds)
-				return seconds
-			}, peers, func(p *peer) float64 {
-				r := p.ask(b, "decode", n, promptTokens, decodeSteps)
-				theirs[p.name] = r.Resident
-				return r.Seconds
-			})
-			b.ReportMetric(float64(ours>>20), "MB")
-			// A step reads every weight once; the embedding is the head.
-			speed := 2 * float64(smol.Parameters()) * decodeSteps / steps
-			b.Logf("memory: a step's weights at %.1f GB/s, two threads that do nothing else read %.1f GB/s (x%.2f)", speed/1e9, limit/1e9, speed/limit)
-			line := fmt.Sprintf("memory: nanteos %d MB (weights %d, keys, values and workspace of %d sequences %d)", ours>>20, weights>>20, n, (ours-weights)>>20)
-			for _, p := range peers {
-				line += fmt.Sprintf(", process of %s %d MB", p.name, theirs[p.name]>>20)
-			}
-			b.Log(line)
-		})
+		b.Run(fmt.Sprintf("decode%d", n), func(b *testing.B) { benchmarkDecoding(b, m, n, before, weights, peers, memory) })
 	}
+	b.Run("f16", func(b *testing.B) {
+		before := heap()
+		m, err := model.Load(f.gguf["f16"], model.Options{Threads: threads})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer m.Close()
+		weights := heap() - before
+		for _, n := range []int{1, 16} {
+			b.Run(fmt.Sprintf("decode%d", n), func(b *testing.B) { benchmarkDecoding(b, m, n, before, weights, peers, memory) })
+		}
+	})
+}
+
+// benchmarkDecoding measures n sequences; the heap was before without the model, whose weights are that large.
+func benchmarkDecoding(b *testing.B, m *model.Model, n int, before, weights int64, peers []*peer, memory *memory) {
+	var ours int64
+	theirs := map[string]int64{}
+	limit, steps := 0.0, math.Inf(1)
+	compare(b, n*decodeSteps, func() float64 {
+		limit = max(limit, memory.read())
+		seconds, bytes := decode(b, m, n)
+		ours, steps = bytes-before, min(steps, seconds)
+		return seconds
+	}, peers, func(p *peer) float64 {
+		r := p.ask(b, "decode", n, promptTokens, decodeSteps)
+		theirs[p.name] = r.Resident
+		return r.Seconds
+	})
+	b.ReportMetric(float64(ours>>20), "MB")
+	// A step reads every weight once; the embedding is the head.
+	speed := 2 * float64(smol.Parameters()) * decodeSteps / steps
+	b.Logf("memory: a step's weights at %.1f GB/s, two threads that do nothing else read %.1f GB/s (x%.2f)", speed/1e9, limit/1e9, speed/limit)
+	line := fmt.Sprintf("memory: nanteos %d MB (weights %d, keys, values and workspace of %d sequences %d)", ours>>20, weights>>20, n, (ours-weights)>>20)
+	for _, p := range peers {
+		line += fmt.Sprintf(", process of %s %d MB", p.name, theirs[p.name]>>20)
+	}
+	b.Log(line)
 }
 
 // prefill processes a prompt up to the choice of the first token.

@@ -98,7 +98,7 @@ func TestIdleMemory(t *testing.T) {
 	}
 	ours := run(t, exec.CommandContext(t.Context(), program), clientEnv+"="+url)
 	t.Logf("idle client after a metagraph of %d neurons: %.1f MB resident", neurons, float64(ours)/1024)
-	if ours > idleLimit && !raceEnabled {
+	if ours > idleLimit {
 		t.Errorf("idle client takes %d kB, the goal is %d", ours, idleLimit)
 	}
 	python := os.Getenv(pythonEnv)

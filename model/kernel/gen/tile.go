@@ -10,9 +10,10 @@ import (
 // unroll is the number of steps of k in one turn of the inner loop.
 const unroll = 4
 
-// ahead is how many bytes before its use a panel's cache line is asked for. The processor's own prefetcher stops at each page of 4 KiB;
-// this one goes on, past the end of a panel into the next one, whose turn comes next.
-const ahead = 2048
+// ahead is how many bytes before its use a panel's cache line is asked for: what memory delivers to both threads while one line is on its
+// way. The processor's own prefetcher stops at each page of 4 KiB; this one goes on, past the end of a panel into the next one, whose turn
+// comes next.
+const ahead = 4096
 
 // storage is how a panel keeps its numbers.
 type storage struct {
