@@ -94,7 +94,6 @@ func (r *reading) run(ctx context.Context) (json.RawMessage, error) {
 
 // round asks one endpoint after the other, the next when one failed or is slow, until one answers.
 func (r *reading) round(ctx context.Context) (raw json.RawMessage, err error, again bool) {
-	r.errs = nil
 	hedge := time.NewTimer(r.next(ctx))
 	defer hedge.Stop()
 	for r.flying > 0 {
@@ -113,7 +112,7 @@ func (r *reading) round(ctx context.Context) (raw json.RawMessage, err error, ag
 			if a.err == nil {
 				return a.raw, nil, false
 			}
-			r.errs = append(r.errs, a.err)
+			r.note(a.err)
 			kind := classify(a.err)
 			if kind == final {
 				return nil, a.err, false
@@ -138,6 +137,22 @@ func (r *reading) round(ctx context.Context) (raw json.RawMessage, err error, ag
 		err = fmt.Errorf("%w: %w", ErrPruned, err)
 	}
 	return nil, err, again
+}
+
+// note keeps one error of each endpoint: that of its longest try.
+func (r *reading) note(err error) {
+	var e, old *EndpointError
+	if errors.As(err, &e) {
+		for i := range r.errs {
+			if errors.As(r.errs[i], &old) && old.Endpoint == e.Endpoint {
+				if e.After > old.After {
+					r.errs[i] = err
+				}
+				return
+			}
+		}
+	}
+	r.errs = append(r.errs, err)
 }
 
 // next asks the first endpoint in the queue and returns how long to wait before the one after it is asked too.

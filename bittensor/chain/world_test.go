@@ -33,6 +33,7 @@ type world struct {
 	nodes    []*simnode
 	blobs    map[chain.Hash]int // included transactions by hash: how often
 	texts    map[string]int     // commitments included, by their text
+	extra    map[string][]byte  // further state, the same in all blocks
 }
 
 type simruntime struct {
@@ -457,6 +458,9 @@ func (w *world) answer(n *simnode, method string, params []json.RawMessage, watc
 // storage answers for the few items that the simulation has.
 func (w *world) storage(b *simblock, key []byte) []byte {
 	if v, ok := b.state[string(key)]; ok {
+		return v
+	}
+	if v, ok := w.extra[string(key)]; ok {
 		return v
 	}
 	if len(key) == 32+16+32 { // System.Account: hasher and account at the end

@@ -52,7 +52,7 @@ type owner struct {
 	flying  map[uint64]*pending
 	waiting []*pending
 	subs    map[string]*Subscription
-	asleep  []*Subscription // to be made again with the next socket
+	asleep  []*Subscription          // to be made again with the next socket
 	orphans map[uint64]*Subscription // asked for by callers who went away
 	early   []frame
 	earlyB  int
