@@ -87,7 +87,7 @@ func (q Queue) Batch(rng Rand) [][]Slot {
 }
 
 // Order draws up to n different miners for a question of somebody else's, in the order in which to try them. Section 8.1.
-func (q Queue) Order(rng Rand, n int) []int { return q.proxy.distinct(rng, min(n, q.Active())) }
+func (q Queue) Order(rng Rand, n int) []int { return q.proxy.distinct(rng, max(0, min(n, q.Active()))) }
 
 // places is a bag of uids.
 type places struct {
