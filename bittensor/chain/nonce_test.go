@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/nanteos/nanteos/bittensor/chain"
@@ -12,11 +13,11 @@ import (
 // TestNoncesLeaveNoGap: transactions that fail before they are sent give their nonces to others, so that none waits for ever.
 func TestNoncesLeaveNoGap(t *testing.T) {
 	alone(t, func(t *testing.T, w *world, n *simnode, c *chain.Client) {
-		refused := 0
+		var asked atomic.Int64
 		n.mu.Lock()
 		n.hook = func(method string, params []json.RawMessage) (any, *simerror, bool) {
 			if method == "author_submitAndWatchExtrinsic" {
-				if refused++; refused%3 == 1 { // every third is refused for good
+				if asked.Add(1)%3 == 1 { // every third is refused for good
 					return nil, &simerror{1010, "Invalid Transaction", "Custom error: 6"}, true
 				}
 			}
