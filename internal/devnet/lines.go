@@ -127,6 +127,16 @@ func (s *Scribe) text(e status.Event) string {
 		return fmt.Sprintf("window %d: ", e.Window) + p.Bold("set weights") + " " + s.weights(e)
 	case status.Fault:
 		return p.Yellow(e.Reason)
+	case status.Answered:
+		if e.Accepted != nil && *e.Accepted {
+			return fmt.Sprintf("answered %s of %s, %s, in %.2fs", e.Text, s.nameOf(e.Hotkey), e.Check, e.Seconds)
+		}
+		return p.Yellow(fmt.Sprintf("didn't answer %s of %s, %s", e.Text, s.nameOf(e.Hotkey), join(": ", e.Check, e.Reason)))
+	case status.Graded:
+		if e.Reward == nil {
+			return p.Yellow(fmt.Sprintf("left %s of %s unscored, %s", e.Text, s.nameOf(e.Hotkey), join(": ", e.Check, e.Reason)))
+		}
+		return fmt.Sprintf("gave %s %.3f for %s, %s", s.nameOf(e.Hotkey), *e.Reward, e.Text, join(": ", e.Check, e.Reason))
 	case status.Exposed:
 		return fmt.Sprintf("lets others take part on %s, as %s tells them", e.Text, e.File)
 	}
@@ -135,10 +145,7 @@ func (s *Scribe) text(e status.Event) string {
 
 func (s *Scribe) verdict(e status.Event) string {
 	p := s.Palette
-	name := s.names[e.Hotkey]
-	if name == "" {
-		name = e.Hotkey
-	}
+	name := s.nameOf(e.Hotkey)
 	head := fmt.Sprintf("window %d: ", e.Window)
 	switch {
 	case e.Accepted == nil:
@@ -149,6 +156,14 @@ func (s *Scribe) verdict(e status.Event) string {
 		return head + "nothing from " + name
 	}
 	return head + p.Red("refused "+name) + ", " + p.Bold(e.Check) + ": " + e.Reason
+}
+
+// nameOf is the name of a hotkey, itself where nobody knows one.
+func (s *Scribe) nameOf(hotkey string) string {
+	if name := s.names[hotkey]; name != "" {
+		return name
+	}
+	return hotkey
 }
 
 // weights lists a vector by name, in percent.

@@ -35,6 +35,12 @@ const (
 	Weights Kind = "weights"
 	// Fault is an error that did not end the node: Node, Window, Reason, Hint.
 	Fault Kind = "fault"
+	// Answered is a question that a LogicNet miner answered or didn't: Node, Hotkey (of the validator), Accepted (whether it answered), Check (how:
+	// exact, model, derived; or why not: busy, late, failed, refused), Text (the task), Seconds, Reason.
+	Answered Kind = "answered"
+	// Graded is an answer that a LogicNet validator graded: Node, Hotkey and UID (of the miner), Reward, Measured (correctness), Check (how it
+	// was decided), Text (the task), Seconds (of the miner), Reason. Reward is nil for an answer that stays unscored.
+	Graded Kind = "graded"
 	// Exposed is a devnet that lets others take part: File is the description of the network that they need, Text the chain's address.
 	Exposed Kind = "exposed"
 	// Summary closes a run: Text and, in Report, the figures of the command that ran.

@@ -20,6 +20,7 @@ type metrics struct {
 	weight   *prometheus.GaugeVec
 	block    prometheus.Gauge
 	window   *prometheus.GaugeVec
+	answers  *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -42,8 +43,9 @@ func newMetrics() *metrics {
 		weight: gauge("weight", "Weights last set, by UID.", "node", "uid"),
 		block:  prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "nanteos", Name: "block", Help: "Newest block."}),
 		window: gauge("window", "Window that a node is at.", "node"),
+		answers: counter("answers_total", "LogicNet questions by what became of them: answered (how) or not (why), graded by a validator or left unscored.", "node", "kind", "outcome"),
 	}
-	m.registry.MustRegister(m.events, m.rollouts, m.tokens, m.bytes, m.verdicts, m.checked, m.seconds, m.weight, m.block, m.window)
+	m.registry.MustRegister(m.events, m.rollouts, m.tokens, m.bytes, m.verdicts, m.checked, m.seconds, m.weight, m.block, m.window, m.answers)
 	return m
 }
 
@@ -75,6 +77,8 @@ func (m *metrics) count(e Event) {
 		m.verdicts.WithLabelValues(e.Node, result, e.Check).Inc()
 		m.checked.WithLabelValues(e.Node, "valid").Add(count(e.Valid))
 		m.checked.WithLabelValues(e.Node, "invalid").Add(count(e.Checked - e.Valid))
+	case Answered, Graded:
+		m.answers.WithLabelValues(e.Node, string(e.Kind), e.Check).Inc()
 	case Weights:
 		for uid, w := range e.Weights {
 			m.weight.WithLabelValues(e.Node, itoa(uid)).Set(w)
