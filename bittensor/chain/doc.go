@@ -29,7 +29,8 @@
 // Every call ends at its context's deadline, or after Config.Timeout (30 s) if it has none, with a result or an error that names the
 // endpoint, what it was asked and for how long (EndpointError). With several endpoints a read that is slow is asked a second time elsewhere
 // (hedging), an endpoint that fails, lags behind or is of another chain is avoided, and a block that pruning nodes have forgotten is
-// asked of an archive. See package rpc for what happens on one socket.
+// asked of an archive. See package rpc for what happens on one socket. An idle client has about 16 MiB resident, of which the parsed metadata
+// is less than one.
 //
 // Facts of the chain: "Talking to the Bittensor chain", quoted as "section N" throughout.
 package chain

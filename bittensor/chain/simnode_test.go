@@ -27,6 +27,7 @@ type simnode struct {
 	archive bool
 	wrong   bool // of another chain
 	deaf    bool // knows no subscriptions
+	prompt  bool // answers at once
 	// hook, where set, answers in the node's place if it returns true. statuses are then all that the watcher of a transaction is told.
 	hook     func(method string, params []json.RawMessage) (any, *simerror, bool)
 	statuses func(send func(status string), submit func() *simerror)
@@ -236,7 +237,9 @@ func (s *simsocket) Write(_ context.Context, b []byte) error {
 			s.drop()
 			return
 		}
-		time.Sleep(delay)
+		if !n.prompt {
+			time.Sleep(delay)
+		}
 		var result any
 		var failure *simerror
 		handled := false
