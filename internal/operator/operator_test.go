@@ -133,7 +133,9 @@ func TestGuests(t *testing.T) {
 
 	up := m.await(t, "upload", func(e status.Event) bool { return e.Kind == status.Upload })
 	address := wallet.FromKeypair(m.cfg.Hotkey).Address()
-	verdict := v.await(t, "verdict on the guest", func(e status.Event) bool { return e.Kind == status.Verdict && e.Hotkey == address && e.Check != "no_file" })
+	verdict := v.await(t, "verdict on the guest", func(e status.Event) bool {
+		return e.Kind == status.Verdict && e.Hotkey == address && e.Check != "no_file"
+	})
 	if verdict.Accepted == nil || !*verdict.Accepted || verdict.Window < up.Window {
 		t.Errorf("the guest's file of window %d got %+v", up.Window, verdict)
 	}

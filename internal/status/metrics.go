@@ -40,9 +40,9 @@ func newMetrics() *metrics {
 		checked:  counter("checked_rollouts_total", "Rollouts that a validator checked, by result.", "node", "result"),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "nanteos", Name: "duration_seconds", Help: "How long the steps of a window take.",
 			Buckets: []float64{.01, .03, .1, .3, 1, 3, 10, 30, 100, 300, 1000}}, []string{"node", "kind"}),
-		weight: gauge("weight", "Weights last set, by UID.", "node", "uid"),
-		block:  prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "nanteos", Name: "block", Help: "Newest block."}),
-		window: gauge("window", "Window that a node is at.", "node"),
+		weight:  gauge("weight", "Weights last set, by UID.", "node", "uid"),
+		block:   prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "nanteos", Name: "block", Help: "Newest block."}),
+		window:  gauge("window", "Window that a node is at.", "node"),
 		answers: counter("answers_total", "LogicNet questions by what became of them: answered (how) or not (why), graded by a validator or left unscored.", "node", "kind", "outcome"),
 	}
 	m.registry.MustRegister(m.events, m.rollouts, m.tokens, m.bytes, m.verdicts, m.checked, m.seconds, m.weight, m.block, m.window, m.answers)
