@@ -43,6 +43,9 @@ var (
 )
 
 // Query sends a synapse to one axon and waits for the answer, no longer than the timeout, which the axon is told as well.
+//
+// An axon refuses a nonce that is older than the last one it took from the same client. Requests of one client to one axon should therefore
+// follow each other: of several at once, those that are overtaken on the way get 401.
 func Query[T any](ctx context.Context, d *Dendrite, target Axon, s T, timeout time.Duration) Reply[T] {
 	q, err := newQuery(d, target, s, timeout)
 	if err != nil {

@@ -58,7 +58,7 @@ func (s *Store) open(path string) error {
 	}
 	if c.torn {
 		// A lease may be among what cannot be read; it reached no further than this after the last write.
-		s.floor = max(s.floor, changed.Add(2*s.options.Lease + maxAhead).UnixNano())
+		s.floor = max(s.floor, changed.Add(2*s.options.Lease+maxAhead).UnixNano())
 	}
 	now := time.Now().UnixNano()
 	for k, e := range c.entries {

@@ -481,3 +481,49 @@ func unhex(t *testing.T, text string) []byte {
 	}
 	return b
 }
+
+// TestAddressVectors checks the hotkeys of the protocol's parties.
+func TestAddressVectors(t *testing.T) {
+	const file = "logicnet/ss58.json"
+	var v struct {
+		About string
+		Cases []struct {
+			Seed, SURI  string
+			PublicKey   string `json:"public_key"`
+			SS58        string
+			Prefix0     string `json:"ss58_prefix0"`
+			Prefix2     string `json:"ss58_prefix2"`
+			Prefix13116 string `json:"ss58_prefix_13116"`
+		}
+		Invalid []string `json:"invalid_addresses"`
+	}
+	vectortest.Decode(t, file, &v)
+	for i, c := range v.Cases {
+		key := [32]byte(unhex(t, c.PublicKey))
+		if c.Seed != "" {
+			if got := sr25519.NewKeypair([32]byte(unhex(t, c.Seed))).Public(); got != key {
+				t.Errorf("case %d: key %x", i, got)
+			}
+		}
+		if c.SURI != "" {
+			if pair, err := sr25519.FromURI([]byte(c.SURI)); err != nil || pair.Public() != key {
+				t.Errorf("case %d: %s is %v (%v)", i, c.SURI, pair, err)
+			}
+		}
+		for prefix, text := range map[uint16]string{ss58.Bittensor: c.SS58, 0: c.Prefix0, 2: c.Prefix2, 13116: c.Prefix13116} {
+			if text == "" && c.Seed == "" {
+				continue
+			}
+			got, p, err := ss58.Decode(text)
+			if err != nil || got != key || p != prefix {
+				t.Errorf("case %d: %s is %x of %d (%v)", i, text, got, p, err)
+			}
+		}
+	}
+	for _, text := range v.Invalid {
+		if _, _, err := ss58.Decode(text); err == nil {
+			t.Errorf("%q is an address", text)
+		}
+	}
+	vectortest.Count(t, file, len(v.Cases)+len(v.Invalid))
+}
