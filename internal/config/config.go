@@ -44,6 +44,9 @@ type Config struct {
 	HFHome     string
 	// APIKey is what clients of nanteos model serve must send. Empty: none. NANTEOS_API_KEY.
 	APIKey Secret
+	// LLMKey is the key of the language model that LogicNet roles ask, LLMFallbackKey that of the one they fall back to. Where it is empty, TogetherKey
+	// and OpenAIKey are sent to these services and to no other. NANTEOS_LLM_KEY, NANTEOS_LLM_FALLBACK_KEY, TOGETHER_API_KEY, OPENAI_API_KEY.
+	LLMKey, LLMFallbackKey, TogetherKey, OpenAIKey Secret
 	// Network is the file that describes the network to take part in; empty for the public one on Chain. NANTEOS_NETWORK.
 	Network string
 	// ChainNetwork is finney, test, local or custom, ChainEndpoint a WebSocket address that beats it, NetUID the subnet. What these and
@@ -127,6 +130,14 @@ func Variables() []Variable {
 			read: func(c *Config, v string) error { c.HFHome = v; return nil }},
 		{Name: "NANTEOS_API_KEY", Example: "long-and-random", Text: "key that clients of nanteos model serve must send; none otherwise",
 			read: func(c *Config, v string) error { c.APIKey = Secret(v); return nil }},
+		{Name: "NANTEOS_LLM_KEY", Example: "...", Text: "key of the language model that LogicNet miners and validators ask",
+			read: func(c *Config, v string) error { c.LLMKey = Secret(v); return nil }},
+		{Name: "NANTEOS_LLM_FALLBACK_KEY", Example: "...", Text: "key of the model that they fall back to",
+			read: func(c *Config, v string) error { c.LLMFallbackKey = Secret(v); return nil }},
+		{Name: "TOGETHER_API_KEY", Example: "...", Text: "key for Together.ai, sent nowhere else; used where NANTEOS_LLM_KEY is not set",
+			read: func(c *Config, v string) error { c.TogetherKey = Secret(v); return nil }},
+		{Name: "OPENAI_API_KEY", Example: "sk-...", Text: "key for OpenAI, sent nowhere else; used where NANTEOS_LLM_KEY is not set",
+			read: func(c *Config, v string) error { c.OpenAIKey = Secret(v); return nil }},
 		{Name: "NANTEOS_NETWORK", Example: "network.json", Text: "file that describes the network to take part in; the public Grail network otherwise",
 			read: func(c *Config, v string) error { c.Network = v; return nil }},
 		{Name: "BT_NETWORK", Example: "finney", Text: "chain of the public network: finney, test, local, or custom with BT_CHAIN_ENDPOINT",
@@ -179,6 +190,17 @@ func readNetUID(c *Config, v string) error {
 		c.NetUID = v
 	}
 	return nil
+}
+
+// Environ is the environment of the process with one more variable, for a process that takes its place.
+func Environ(name, value string) []string {
+	var out []string
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, name+"=") {
+			out = append(out, v)
+		}
+	}
+	return append(out, name+"="+value)
 }
 
 // FileName is the file of variables in the working directory.

@@ -105,6 +105,8 @@ func TestRead(t *testing.T) {
 		{"dumb", map[string]string{"TERM": "dumb"}, nil, Config{Dumb: true}},
 		{"terminal of the file", nil, map[string]string{"TERM": "dumb"}, Config{}},
 		{"hub", map[string]string{"HF_TOKEN": " hf_x\n"}, map[string]string{"HF_ENDPOINT": "https://h", "HF_HOME": "/h"}, Config{HFEndpoint: "https://h", HFToken: "hf_x", HFHome: "/h"}},
+		{"models", map[string]string{"NANTEOS_LLM_KEY": "a", "TOGETHER_API_KEY": "c"}, map[string]string{"NANTEOS_LLM_FALLBACK_KEY": "b", "OPENAI_API_KEY": "d"},
+			Config{LLMKey: "a", LLMFallbackKey: "b", TogetherKey: "c", OpenAIKey: "d"}},
 		{"key", nil, map[string]string{"NANTEOS_API_KEY": "k"}, Config{APIKey: "k"}},
 		{"wallet", map[string]string{"BT_WALLET_PATH": "~/w", "BT_WALLET_NAME": "n"}, map[string]string{"BT_WALLET_HOTKEY": "h"}, Config{WalletPath: "~/w", WalletCold: "n", WalletHot: "h"}},
 		{"wallet of Grail", map[string]string{"BT_WALLET_NAME": "n", "BT_WALLET_HOTKEY": "h"}, map[string]string{"BT_WALLET_COLD": "c", "BT_WALLET_HOT": ""}, Config{WalletCold: "c", WalletHot: "h"}},
