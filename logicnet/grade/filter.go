@@ -28,8 +28,8 @@ const (
 	Template Attack = "chat template"
 	// Echo is a placeholder of a prompt.
 	Echo Attack = "template echo"
-	// Verdict is a verdict or score in the form of data.
-	Verdict Attack = "fake verdict"
+	// FakeVerdict is a verdict or score in the form of data.
+	FakeVerdict Attack = "fake verdict"
 	// Dialogue is a question, truth or answer of the miner's own.
 	Dialogue Attack = "fake question"
 	// Instruction is text that addresses the judge.

@@ -62,8 +62,8 @@ var patterns = []pattern{
 	{Template, true, regexp.MustCompile(`(?:^|\n)\s*#{1,6}\s*(?:instruct|system|response|question|ground|task|input|output|answer|new|end|user|assistant|note)`)},
 	{Template, true, regexp.MustCompile(`["']?role["']?\s*[:=]\s*["']?(?:system|assistant|user|developer|tool)`)},
 	{Echo, true, regexp.MustCompile(`\{\{[^{}\n]{0,40}[a-z]{3}[^{}\n]{0,40}\}\}|\{%|%\}|\$\{[a-z_]+\}|(?:^|[^a-z\\}\]])[{<\[]\s*(?:answer|response|question|ground_?truth(?:_answer)?|truth|verdict|score|canary|nonce|result)\s*[}>\]]`)},
-	{Verdict, true, regexp.MustCompile(`["'*` + "`" + `]?\b(?:verdict|score|grade|rating|correctness|is_correct|canary|nonce|confidence|veredicto|bewertung|urteil|puntuacion|punteggio|pontuacao|ocena|puan)\b["'*` + "`" + `]{0,2}\s*(?:[:=]|is\b|->)`)},
-	{Verdict, true, regexp.MustCompile(`\b(?:score|grade|rating|marks?|points|note|nota|punkte|puntuacion|punteggio|pontuacao|skor|nilai) (?:of|de|di|von) (?:1(?:\.0+)?|100|full)\b`)},
+	{FakeVerdict, true, regexp.MustCompile(`["'*` + "`" + `]?\b(?:verdict|score|grade|rating|correctness|is_correct|canary|nonce|confidence|veredicto|bewertung|urteil|puntuacion|punteggio|pontuacao|ocena|puan)\b["'*` + "`" + `]{0,2}\s*(?:[:=]|is\b|->)`)},
+	{FakeVerdict, true, regexp.MustCompile(`\b(?:score|grade|rating|marks?|points|note|nota|punkte|puntuacion|punteggio|pontuacao|skor|nilai) (?:of|de|di|von) (?:1(?:\.0+)?|100|full)\b`)},
 	{Dialogue, true, regexp.MustCompile(`ground[ _-]?truth|\b(?:gold|golden|reference|expected|model|official|true) (?:answer|solution|label)\b|\banswer key\b|` +
 		`\b(?:new|next|second|actual|real|updated|revised|original|only) (?:question|task|problem|instruction|prompt|rule|truth)\b|\b(?:end|start|begin(?:ning)?) (?:of )?(?:the )?(?:first |new |previous )?(?:task|question|data|input|prompt|conversation|response|answer|submission)\b`)},
 	{Dialogue, true, regexp.MustCompile(`(?:^|\n)\s*[*#>-]{0,4}\s*(?:question|task|problem|truth|response|user response|student answer|submission|pregunta|frage|domanda|pergunta|respuesta|reponse|antwort|risposta|resposta)\s*\d*[*]{0,2}\s*:`)},

@@ -86,22 +86,22 @@ func (v value) int() (int64, bool) {
 	return v.r.Num().Int64(), true
 }
 
-func binary(a, b value, rat func(z, x, y *big.Rat) *big.Rat, float func(z, x, y *big.Float) *big.Float) (value, error) {
+func operate(a, b value, rat func(z, x, y *big.Rat) *big.Rat, float func(z, x, y *big.Float) *big.Float) (value, error) {
 	if a.r != nil && b.r != nil {
 		return checked(exact(rat(new(big.Rat), a.r, b.r)))
 	}
 	return checked(value{f: float(newFloat(), a.float(), b.float())})
 }
 
-func add(a, b value) (value, error) { return binary(a, b, (*big.Rat).Add, (*big.Float).Add) }
-func sub(a, b value) (value, error) { return binary(a, b, (*big.Rat).Sub, (*big.Float).Sub) }
-func mul(a, b value) (value, error) { return binary(a, b, (*big.Rat).Mul, (*big.Float).Mul) }
+func add(a, b value) (value, error) { return operate(a, b, (*big.Rat).Add, (*big.Float).Add) }
+func sub(a, b value) (value, error) { return operate(a, b, (*big.Rat).Sub, (*big.Float).Sub) }
+func mul(a, b value) (value, error) { return operate(a, b, (*big.Rat).Mul, (*big.Float).Mul) }
 
 func quo(a, b value) (value, error) {
 	if b.sign() == 0 {
 		return value{}, errUndefined
 	}
-	return binary(a, b, (*big.Rat).Quo, (*big.Float).Quo)
+	return operate(a, b, (*big.Rat).Quo, (*big.Float).Quo)
 }
 
 func negate(a value) value {
