@@ -19,8 +19,13 @@ const (
 	maxPause  = 30 * time.Second
 )
 
+// Metagraph is the part of the chain that says who takes part.
+type Metagraph interface {
+	Metagraph(ctx context.Context) (chain.Metagraph, error)
+}
+
 // UID looks the hotkey up until the chain answers, and tells report what went wrong in between. The error is ErrNotRegistered, or the context's.
-func UID(ctx context.Context, register Register, hotkey string, report func(error)) (int, error) {
+func UID(ctx context.Context, register Metagraph, hotkey string, report func(error)) (int, error) {
 	for pause := joinPause; ; pause = min(2*pause, maxPause) {
 		m, err := register.Metagraph(ctx)
 		if err == nil {
