@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -284,6 +285,15 @@ func BenchmarkMetagraph1024(b *testing.B) {
 
 func BenchmarkBlock(b *testing.B) {
 	n := open(b, large(256))
+	for b.Loop() {
+		produce(b, n, 1)
+	}
+}
+
+func BenchmarkBlockOnDisk(b *testing.B) {
+	cfg := large(256)
+	cfg.Path = filepath.Join(b.TempDir(), "chain.db")
+	n := open(b, cfg)
 	for b.Loop() {
 		produce(b, n, 1)
 	}

@@ -19,7 +19,8 @@ type Faults struct {
 // Rule says what happens to some answers. Of the things that replace an answer (Drop, Silent, HalfFrame, Garbage, Oversize) one may be
 // set; Delay, Null and Error go with any.
 type Rule struct {
-	// Method is the RPC method whose answers are meant, every one when empty.
+	// Method is the RPC method whose answers are meant, every one when empty. The name of a notification, such as chain_newHead, means
+	// these; of what follows Delay, Drop, Silent and HalfFrame are for them too.
 	Method string
 	// Skip lets that many answers pass first.
 	Skip int
@@ -68,11 +69,16 @@ func (f *Faults) Add(r Rule) (remove func()) {
 }
 
 // take returns the rule for the next answer to method.
-func (f *Faults) take(method string) (Rule, bool) {
+func (f *Faults) take(method string) (Rule, bool) { return f.find(method, true) }
+
+// takeNamed returns the rule for the next notification; rules for every method are not for them.
+func (f *Faults) takeNamed(method string) (Rule, bool) { return f.find(method, false) }
+
+func (f *Faults) find(method string, any bool) (Rule, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i, a := range f.rules {
-		if a.removed || a.Method != "" && a.Method != method {
+		if a.removed || a.Method != method && (a.Method != "" || !any) {
 			continue
 		}
 		if a.Skip > 0 {

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -120,6 +121,9 @@ type sdkReport struct {
 func (r sdkReport) check(t *testing.T, n *Node) {
 	t.Helper()
 	t.Logf("bittensor %s", r.Version)
+	if why, _ := r.Weights[1].(string); strings.Contains(why, "commit_crv3_weights' not found") {
+		t.Skip("this SDK commits weights with a call that runtimes of 2025 have no more")
+	}
 	var hotkeys []string
 	for i := range byte(5) {
 		hotkeys = append(hotkeys, address(i))

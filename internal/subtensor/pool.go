@@ -44,6 +44,7 @@ type pending struct {
 	call  call
 	death uint64
 	watch func(status any) // nil when nobody watches
+	ready bool             // was said to be
 	// end and fail are faults: the transaction ends with that status instead of going into a block; its call fails with that error.
 	end  string
 	fail error
@@ -217,7 +218,10 @@ func (n *Node) submit(raw []byte, watch func(any)) (hash, *rpcError) {
 	n.faults.mark(p)
 	if n.pool.next(x.signer, nonce) > x.nonce {
 		for k := x.nonce; n.pool.byAccount[x.signer][k] != nil; k++ {
-			n.pool.byAccount[x.signer][k].tell("ready")
+			if q := n.pool.byAccount[x.signer][k]; !q.ready {
+				q.ready = true
+				q.tell("ready")
+			}
 		}
 	} else {
 		p.tell("future")

@@ -149,7 +149,7 @@ func TestPoolOrder(t *testing.T) {
 	if want := []string{`"ready"`, in, final}; !slices.Equal(*better, want) {
 		t.Errorf("better: %v", *better)
 	}
-	if want := []string{`"future"`, `"ready"`, `"ready"`, in, final}; !slices.Equal(*second, want) {
+	if want := []string{`"future"`, `"ready"`, in, final}; !slices.Equal(*second, want) {
 		t.Errorf("second: %v", *second)
 	}
 }

@@ -250,6 +250,23 @@ func TestFaultsOfAnswers(t *testing.T) {
 			t.Errorf("%+v, then %+v", a, b)
 		}
 	})
+	t.Run("notifications", func(t *testing.T) {
+		c := dial(t, n)
+		f.EarlyNotifications(false)
+		f.Add(Rule{Method: "chain_newHead", Silent: true})
+		f.Add(Rule{Method: "chain_newHead", Skip: 1, Drop: true})
+		id := c.send("chain_subscribeNewHeads")
+		if m := c.read(); m.ID == nil || *m.ID != id {
+			t.Errorf("%+v", m)
+		}
+		produce(t, n, 2)
+		if m := c.read(); m.Method != "chain_newHead" {
+			t.Errorf("%+v", m)
+		}
+		if m, err := c.readRaw(); err == nil {
+			t.Errorf("%s", m)
+		}
+	})
 	t.Run("all at once", func(t *testing.T) {
 		c := dial(t, n)
 		c.send("system_chain")

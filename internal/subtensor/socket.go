@@ -164,6 +164,16 @@ func (c *socket) notify(method, id string, result any) {
 		c.node.cfg.Log.Error("couldn't encode notification", "method", method, "error", err)
 		return
 	}
+	if rule, ok := c.node.faults.takeNamed(method); ok {
+		switch out := (outgoing{text: text, half: rule.HalfFrame, cut: rule.Drop}); {
+		case rule.Silent:
+		case rule.Delay > 0:
+			time.AfterFunc(rule.Delay, func() { c.push(out) })
+		default:
+			c.push(out)
+		}
+		return
+	}
 	c.push(outgoing{text: text})
 }
 
