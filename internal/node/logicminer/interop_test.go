@@ -203,7 +203,7 @@ func TestSDKAsks(t *testing.T) {
 			{"signed for another", request{Synapse: "LogicSynapse", Fields: question("q"), Timeout: 20, Hotkey: ss58.EncodeBittensor(stranger.Public())}, "401 Not Verified with error: Signature mismatch"},
 			{"the model fails", request{Synapse: "LogicSynapse", Fields: question("fail"), Timeout: 20}, "500 Internal Server Error #"},
 			{"over the limit", request{Synapse: "LogicSynapse", Fields: question(strings.Repeat("x", 70000)), Timeout: 20}, "413 "},
-			// An unsigned request that names the validator costs it nothing, so it still has its quota of 9.
+			// Of the volume of 18 each of the two validators with stake has half.
 			{"quota", request{Synapse: "LogicSynapse", Fields: question("q"), Timeout: 20, Seed: greedy, Repeat: 9}, "200 Success"},
 			{"over the quota", request{Synapse: "LogicSynapse", Fields: question("q"), Timeout: 20, Seed: greedy}, "403 Forbidden. Key is blacklisted: Limit exceeded."},
 		} {
