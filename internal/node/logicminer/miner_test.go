@@ -276,7 +276,7 @@ func TestBusy(t *testing.T) {
 	}
 	close(open)
 	wg.Wait()
-	if !<-results || !<-results {
+	if a, b := <-results, <-results; !a || !b {
 		t.Error("the first two were not answered")
 	}
 }
