@@ -67,7 +67,7 @@ func basicA() []*Generator {
 		{ID: 8, Name: "square", Topic: "basic_math", Form: "$%d^2=$",
 			Defaults: Params{"max_square_num": 20}, Wide: Params{"max_square_num": 99_999},
 			Draw:   draws("1", "max_square_num"),
-			Valid:  between(-1e9, 1e9),
+			Valid:  between(1, 1e9),
 			Answer: func(a Args) string { return dollars(a[0] * a[0]) },
 			Check:  whole(func(a Args, x int) bool { return x >= 0 && isqrt(x) == a[0] && x%a[0] == 0 })},
 		{ID: 13, Name: "fraction_to_decimal", Topic: "basic_math", Form: `$%d\div%d=$`,
@@ -133,7 +133,7 @@ func basicA() []*Generator {
 		{ID: 53, Name: "exponentiation", Topic: "basic_math", Form: "$%d^{%d}=$",
 			Defaults: Params{"max_base": 20, "max_expo": 10}, Wide: Params{"max_base": 9_999, "max_expo": 5},
 			Draw:  draws("1", "max_base", "1", "max_expo"),
-			Valid: func(a Args) bool { return a[1] >= 0 && a[1] <= 1000 },
+			Valid: func(a Args) bool { return a[0] >= 1 && a[1] >= 0 && a[1] <= 1000 },
 			Answer: func(a Args) string {
 				return "$" + new(big.Int).Exp(big.NewInt(int64(a[0])), big.NewInt(int64(a[1])), nil).String() + "$"
 			},
@@ -245,7 +245,7 @@ func digitsA() []*Generator {
 				return "$" + join(series[:a[0]], ", ") + "$"
 			}},
 		{ID: 62, Name: "nth_fibonacci_number", Topic: "computer_science", Form: "What is the %dth Fibonacci number?",
-			Defect:   "a formula in doubles, wrong from the 71st number on",
+			Defect:   "a formula in doubles, wrong from the 72nd number on",
 			Defaults: Params{"max_n": 100},
 			Draw:     draws("1", "max_n"),
 			Valid:    between(1, 1000),

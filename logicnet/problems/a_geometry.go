@@ -38,7 +38,10 @@ func geometryA() []*Generator {
 				return "$No$"
 			},
 			Check: func(a Args, answer string) bool {
-				return (answer == "$Yes$") == (2*max(a[0], a[1], a[2]) < a[0]+a[1]+a[2])
+				if 2*max(a[0], a[1], a[2]) < a[0]+a[1]+a[2] {
+					return answer == "$Yes$"
+				}
+				return answer == "$No$"
 			}},
 		{ID: 22, Name: "third_angle_of_triangle", Topic: "geometry", Form: "Third angle of triangle with angles $%d$ and $%d = $",
 			Defaults: Params{"max_angle": 89}, Wide: Params{"max_angle": 89},
@@ -61,14 +64,14 @@ func geometryA() []*Generator {
 		{ID: 32, Name: "surface_area_cube", Topic: "geometry", Form: "Surface area of cube with side $= %dm$ is",
 			Defaults: Params{"max_side": 20}, Wide: Params{"max_side": 99_999},
 			Draw:   draws("1", "max_side"),
-			Valid:  between(0, 1e6),
+			Valid:  between(1, 1e6),
 			Answer: func(a Args) string { return fmt.Sprintf("$%d m^2$", 6*a[0]*a[0]) },
 			Check:  whole(func(a Args, x int) bool { return x%6 == 0 && isqrt(x/6) == a[0] && x/6%a[0] == 0 })},
 		{ID: 33, Name: "surface_area_cuboid", Topic: "geometry",
 			Form:     "Surface area of cuboid with sides of lengths: $%dm, %dm, %dm$ is",
 			Defaults: Params{"max_side": 20}, Wide: Params{"max_side": 9_999},
 			Draw:   draws("1", "max_side", "1", "max_side", "1", "max_side"),
-			Valid:  between(0, 1e6),
+			Valid:  between(1, 1e6),
 			Answer: func(a Args) string { return fmt.Sprintf("$%d m^2$", 2*(a[0]*a[1]+a[1]*a[2]+a[0]*a[2])) },
 			Check: whole(func(a Args, x int) bool { // (a+b+c)^2 - a^2 - b^2 - c^2
 				s := a[0] + a[1] + a[2]
@@ -78,7 +81,7 @@ func geometryA() []*Generator {
 			Form:     "Surface area of cylinder with height $= %dm$ and radius $= %dm$ is",
 			Defaults: Params{"max_radius": 20, "max_height": 50}, Wide: Params{"max_radius": 999, "max_height": 9_999},
 			Draw:  draws("1", "max_height", "1", "max_radius"),
-			Valid: between(0, 1e6),
+			Valid: between(1, 1e6),
 			Answer: func(a Args) string {
 				h, r := float64(a[0]), float64(a[1])
 				return fmt.Sprintf("$%d m^2$", int(float64(2*math.Pi*h*r)+2*math.Pi*r*r))
@@ -87,7 +90,7 @@ func geometryA() []*Generator {
 		{ID: 35, Name: "volume_cube", Topic: "geometry", Form: "Volume of cube with a side length of $%dm$ is",
 			Defaults: Params{"max_side": 20}, Wide: Params{"max_side": 9_999},
 			Draw:   draws("1", "max_side"),
-			Valid:  between(0, 1e6),
+			Valid:  between(1, 1e6),
 			Answer: func(a Args) string { return fmt.Sprintf("$%d m^3$", a[0]*a[0]*a[0]) },
 			Check: whole(func(a Args, x int) bool {
 				return x%(a[0]*a[0]) == 0 && int(math.Round(math.Cbrt(float64(x)))) == a[0]
@@ -95,13 +98,13 @@ func geometryA() []*Generator {
 		{ID: 36, Name: "volume_cuboid", Topic: "geometry", Form: "Volume of cuboid with sides = $%dm, %dm, %dm$ is",
 			Defaults: Params{"max_side": 20}, Wide: Params{"max_side": 999},
 			Draw:   draws("1", "max_side", "1", "max_side", "1", "max_side"),
-			Valid:  between(0, 1e6),
+			Valid:  between(1, 1e6),
 			Answer: func(a Args) string { return fmt.Sprintf("$%d m^3$", a[0]*a[1]*a[2]) },
 			Check:  whole(func(a Args, x int) bool { return x%a[2] == 0 && x/a[2]%a[1] == 0 && x/a[2]/a[1] == a[0] })},
 		{ID: 37, Name: "volume_cylinder", Topic: "geometry", Form: "Volume of cylinder with height $= %dm$ and radius $= %dm$ is",
 			Defaults: Params{"max_radius": 20, "max_height": 50}, Wide: Params{"max_radius": 999, "max_height": 9_999},
 			Draw:  draws("1", "max_height", "1", "max_radius"),
-			Valid: between(0, 1e6),
+			Valid: between(1, 1e6),
 			Answer: func(a Args) string {
 				h, r := float64(a[0]), float64(a[1])
 				return fmt.Sprintf("$%d m^3$", int(math.Pi*r*r*h))
@@ -111,7 +114,7 @@ func geometryA() []*Generator {
 			Form:     "Surface area of cone with height $= %dm$ and radius $= %dm$ is",
 			Defaults: Params{"max_radius": 20, "max_height": 50}, Wide: Params{"max_radius": 999, "max_height": 9_999},
 			Draw:  draws("1", "max_height", "1", "max_radius"),
-			Valid: between(0, 1e6),
+			Valid: between(1, 1e6),
 			Answer: func(a Args) string {
 				h, r := float64(a[0]), float64(a[1])
 				slant := math.Sqrt(float64(h*h) + float64(r*r))
@@ -124,7 +127,7 @@ func geometryA() []*Generator {
 		{ID: 39, Name: "volume_cone", Topic: "geometry", Form: "Volume of cone with height $= %dm$ and radius $= %dm$ is",
 			Defaults: Params{"max_radius": 20, "max_height": 50}, Wide: Params{"max_radius": 999, "max_height": 9_999},
 			Draw:  draws("1", "max_height", "1", "max_radius"),
-			Valid: between(0, 1e6),
+			Valid: between(1, 1e6),
 			Answer: func(a Args) string {
 				h, r := float64(a[0]), float64(a[1])
 				return fmt.Sprintf("$%d m^3$", int(math.Pi*r*r*h/3))
@@ -168,7 +171,7 @@ func geometryA() []*Generator {
 		{ID: 60, Name: "surface_area_sphere", Topic: "geometry", Form: "Surface area of a sphere with radius $= %dm$ is",
 			Defaults: Params{"max_side": 20}, Wide: Params{"max_side": 99_999},
 			Draw:  draws("1", "max_side"),
-			Valid: between(0, 1e6),
+			Valid: between(1, 1e6),
 			Answer: func(a Args) string {
 				r := float64(a[0])
 				return "$" + repr(round2(4*math.Pi*r*r)) + " m^2$"
@@ -177,7 +180,7 @@ func geometryA() []*Generator {
 		{ID: 61, Name: "volume_sphere", Topic: "geometry", Form: "Volume of sphere with radius $%d m = $",
 			Defaults: Params{"max_radius": 100}, Wide: Params{"max_radius": 9_999},
 			Draw:  draws("1", "max_radius"),
-			Valid: between(0, 1e6),
+			Valid: between(1, 1e6),
 			Answer: func(a Args) string {
 				r := float64(a[0])
 				return "$" + repr(round2(4*math.Pi/3*r*r*r)) + " m^3$"

@@ -58,7 +58,7 @@ func numbersA() []*Generator {
 				}
 				ok := len(x) == count
 				for i := range x {
-					ok = ok && g%x[i] == 0 && (i == 0 || x[i] > x[i-1])
+					ok = ok && x[i] > 0 && g%x[i] == 0 && (i == 0 || x[i] > x[i-1])
 				}
 				return ok
 			})},

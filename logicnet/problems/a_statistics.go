@@ -101,7 +101,8 @@ func statisticsA() []*Generator {
 					}
 					sum.Add(sum, term)
 				}
-				return len(x) == 2 && sum.Cmp(big.NewInt(int64(x[0]))) == 0 && big.NewInt(int64(x[1])).Cmp(new(big.Int).Exp(big.NewInt(6), big.NewInt(n), nil)) == 0
+				all := new(big.Int).Exp(big.NewInt(6), big.NewInt(n), nil)
+				return len(x) == 2 && sum.Cmp(big.NewInt(int64(x[0]))) == 0 && all.Cmp(big.NewInt(int64(x[1]))) == 0
 			})},
 		{ID: 54, Name: "confidence_interval", Topic: "statistics", // not in Source: the upper end comes first, which nobody would answer
 			Defaults: Params{},

@@ -31,7 +31,7 @@ func divisors() []*Generator {
 					count *= e + 1
 				}
 				for i, v := range x {
-					if a[0]%v != 0 || i > 0 && v <= x[i-1] {
+					if v <= 0 || a[0]%v != 0 || i > 0 && v <= x[i-1] {
 						return false
 					}
 				}

@@ -60,7 +60,7 @@ func polynomials() []*Generator {
 				return a
 			},
 			Ask:   func(a Args) string { return "$" + sumOfTerms(a) + "$" },
-			Parse: after(0), Valid: func(a Args) bool { return len(a) >= 2 && len(a)%2 == 0 && within(a, 1, 1e6) },
+			Parse: after(0), Valid: func(a Args) bool { return len(a) >= 2 && len(a)%2 == 0 && within(a, 1, 1e6) && shortTerms(a) },
 			Answer: func(a Args) string { return "$" + sumOfTerms(combine(a)) + "$" },
 			Check: numbers(func(a, x Args) bool { // the same values, at a few points modulo a prime; ascending
 				const prime = 1_000_003

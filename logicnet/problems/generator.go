@@ -3,7 +3,6 @@ package problems
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -162,11 +161,4 @@ func Truth(answer string) string { return cpython.Strip(strings.ReplaceAll(answe
 func title(name string) string {
 	s := strings.ReplaceAll(name, "_", " ")
 	return strings.ToUpper(s[:1]) + strings.ToLower(s[1:])
-}
-
-// with returns p with other values for some names.
-func (p Params) with(other Params) Params {
-	q := maps.Clone(p)
-	maps.Copy(q, other)
-	return q
 }
