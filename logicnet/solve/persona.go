@@ -1,0 +1,225 @@
+package solve
+
+import (
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/nanteos/nanteos/logicnet/problems"
+)
+
+// family recognises the questions of one generator in free wording.
+type family struct {
+	name  string   // of the generator
+	words string   // the words besides the neutral ones that such a question may have
+	need  []string // expressions that must be found
+	args  []string // one expression for each number, in the order of the generator's Args: # is a number, ~ is "of", "is", "equal to", ...
+	list  bool     // instead of args: all numbers, enumerated
+	scale int      // decimals: Args are in units of 1/scale
+	count bool     // the list may be preceded by how many numbers it has
+	fixed string   // numbers that the question must show besides the args, as an expression without groups
+	build func(a problems.Args) problems.Args
+}
+
+type matcher struct {
+	family
+	known         map[string]bool
+	needs, places []*regexp.Regexp
+	fixed         *regexp.Regexp
+}
+
+var matchers = sync.OnceValue(func() []matcher {
+	expand := strings.NewReplacer("#", `(-?[0-9]+(?:\.[0-9]+)?)`,
+		"~", `(?:(?:a|an|the|of|is|are|was|being|equal|equals|to|measures|measuring|measured|at|as|exactly|=|:|just|set|given|with|that|which|value|r|h) )*`)
+	var all []matcher
+	for _, f := range families {
+		m := matcher{family: f, known: words(f.words)}
+		for _, e := range f.need {
+			m.needs = append(m.needs, regexp.MustCompile(` (?:`+expand.Replace(e)+`) `))
+		}
+		for _, e := range f.args {
+			m.places = append(m.places, regexp.MustCompile(` (?:`+expand.Replace(e)+`) `))
+		}
+		if f.fixed != "" {
+			m.fixed = regexp.MustCompile(` (?:` + f.fixed + `) `)
+		}
+		all = append(all, m)
+	}
+	return all
+})
+
+var (
+	plainWords = strings.NewReplacer(
+		`\(`, " ", `\)`, " ", `\[`, " ", `\]`, " ", `\,`, " ", `\times`, " × ", `\cdot`, " · ", `\left`, "", `\right`, "", `\%`, "%",
+		`^\circ`, " degrees ", `^{\circ}`, " degrees ", "°c", " celsius ", "°f", " fahrenheit ", "°", " degrees ", "$", "", "*", " ", "_", " ",
+		"’", "'", "‘", "'", "“", " ", "”", " ", `"`, " ", "−", "-", "–", "-", "—", " , ", "…", " ", "\u00a0", " ", "½", " half ", "°", " ",
+		"m^2", " m² ", "m^3", " m³ ",
+	)
+	token      = regexp.MustCompile(`-?\d+(?:\.\d+)?|[a-z0-9²³]+(?:['-][a-z0-9²³]+)*|\S`)
+	grouped    = regexp.MustCompile(`\d{1,3}(?:,\d{3})+(?:[^\d,]|$)`)
+	aNumber    = regexp.MustCompile(`^-?\d+(?:\.\d+)?$`)
+	twoPlaces  = regexp.MustCompile(` (?:rounded |round |accurate |correct )?(?:to|with) (?:two|2) decimal (?:places|points) `)
+	enumerated = regexp.MustCompile(`^(?: ,| and| &)+ $`)
+)
+
+// lengthUnits are the units that a question may name, once: a mixture would have to be converted.
+var lengthUnits = map[string]string{
+	"m": "m", "meter": "m", "meters": "m", "metre": "m", "metres": "m", "cm": "cm", "centimeter": "cm", "centimeters": "cm",
+	"centimetre": "cm", "centimetres": "cm", "unit": "unit", "units": "unit", "km": "km", "kilometers": "km", "mm": "mm", "inches": "in",
+	"feet": "ft",
+}
+
+// persona answers a question whose free wording fits one family and no other.
+func persona(text string) (answer Answer, ok bool) {
+	if len(text) > 4096 {
+		return Answer{}, false
+	}
+	s, numbers, fine := normalise(text)
+	if !fine {
+		return Answer{}, false
+	}
+	found := 0
+	for _, m := range matchers() {
+		a, fits := m.read(s, numbers)
+		if !fits {
+			continue
+		}
+		r, sound := readers()[subtopic(m.name)]
+		if !sound || r.Valid != nil && !r.Valid(a) {
+			return Answer{}, false // the family fits, its answer isn't known
+		}
+		found++
+		answer, ok = plainly(r, a)
+	}
+	return answer, ok && found == 1
+}
+
+// normalise returns the text as words and numbers with a space around each, and where the numbers are.
+func normalise(text string) (s string, numbers [][]int, ok bool) {
+	s = plainWords.Replace(strings.ToLower(text))
+	if grouped.MatchString(s) {
+		if !strings.Contains(s, "dollar") && !strings.Contains(s, "interest") || strings.Contains(s, "[") {
+			return "", nil, false // 1,234: one number or two?
+		}
+		s = ungroup.ReplaceAllString(s, "$1$2")
+	}
+	tokens := token.FindAllString(s, maxTokens+1)
+	if len(tokens) > maxTokens {
+		return "", nil, false
+	}
+	s = " "
+	for _, t := range tokens {
+		if t == "?" || t == "!" || t == ";" {
+			t = "."
+		}
+		s += t + " "
+	}
+	s = twoPlaces.ReplaceAllString(s, " ")
+	for at := 0; at < len(s); {
+		end := strings.IndexByte(s[at:], ' ') + at
+		if aNumber.MatchString(s[at:end]) {
+			numbers = append(numbers, []int{at, end})
+		}
+		at = end + 1
+	}
+	return s, numbers, len(numbers) > 0
+}
+
+var ungroup = regexp.MustCompile(`(\d),(\d{3})`)
+
+// read returns the Args that a text shows if every word of it is known and every number has its place.
+func (m *matcher) read(s string, numbers [][]int) (problems.Args, bool) {
+	for _, e := range m.needs {
+		if !e.MatchString(s) {
+			return nil, false
+		}
+	}
+	unit := ""
+	for t := range strings.FieldsSeq(s) {
+		switch u, isUnit := lengthUnits[t]; {
+		case neutral[t], m.known[t], aNumber.MatchString(t), t == ".", t == ",", t == ":":
+		case isUnit && m.known["units"]:
+			if unit != "" && unit != u {
+				return nil, false
+			}
+			unit = u
+		default:
+			return nil, false
+		}
+	}
+	places, ok := m.where(s, numbers)
+	if !ok {
+		return nil, false
+	}
+	a := make(problems.Args, len(places))
+	for i, p := range places {
+		if a[i], ok = m.number(s[p[0]:p[1]]); !ok {
+			return nil, false
+		}
+	}
+	if m.build != nil {
+		a = m.build(a)
+	}
+	return a, a != nil
+}
+
+// where returns where the Args stand. No other number may be in the text.
+func (m *matcher) where(s string, numbers [][]int) ([][]int, bool) {
+	if m.fixed != nil {
+		at := m.fixed.FindAllStringIndex(s, 2)
+		if len(at) != 1 {
+			return nil, false
+		}
+		numbers = slices.DeleteFunc(slices.Clone(numbers), func(n []int) bool { return n[0] >= at[0][0] && n[1] <= at[0][1] })
+	}
+	if m.list {
+		if m.count && len(numbers) > 2 && s[numbers[0][0]:numbers[0][1]] == strconv.Itoa(len(numbers)-1) &&
+			!enumerated.MatchString(s[numbers[0][1]:numbers[1][0]]) {
+			numbers = numbers[1:]
+		}
+		for i := 1; i < len(numbers); i++ {
+			if !enumerated.MatchString(s[numbers[i-1][1]:numbers[i][0]]) {
+				return nil, false
+			}
+		}
+		return numbers, true
+	}
+	if len(numbers) != len(m.args) {
+		return nil, false
+	}
+	var places [][]int
+	for _, e := range m.places {
+		all := e.FindAllStringSubmatchIndex(s, 2)
+		if len(all) != 1 {
+			return nil, false
+		}
+		var at []int
+		for g := 2; g < len(all[0]); g += 2 {
+			if all[0][g] >= 0 {
+				if at != nil {
+					return nil, false
+				}
+				at = all[0][g : g+2]
+			}
+		}
+		if at == nil || slices.ContainsFunc(places, func(p []int) bool { return p[0] == at[0] }) {
+			return nil, false
+		}
+		places = append(places, at)
+	}
+	return places, true
+}
+
+// number reads a number in units of 1/scale; one that isn't whole in these is refused.
+func (m *matcher) number(s string) (int, bool) {
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || math.Abs(f) > 1e12 || len(strings.TrimLeft(s, "-0")) > 15 {
+		return 0, false
+	}
+	scaled := f * float64(max(1, m.scale))
+	n := math.Round(scaled)
+	return int(n), math.Abs(scaled-n) < 1e-6 && (m.scale > 1 || !strings.Contains(s, "."))
+}
