@@ -1,0 +1,82 @@
+package logicvalidator
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nanteos/nanteos/internal/llm"
+	"github.com/nanteos/nanteos/logicnet/grade"
+)
+
+// judgePatience bounds one call of a judge.
+const judgePatience = 30 * time.Second
+
+// Judge makes a judge of a model.
+func Judge(m Models) grade.Completer {
+	return grade.CompleterFunc(func(ctx context.Context, r grade.Request) (string, error) {
+		ctx, cancel := context.WithTimeout(ctx, judgePatience)
+		defer cancel()
+		ask := llm.Request{MaxTokens: r.MaxTokens, Temperature: r.Temperature, Schema: r.Schema, Messages: make([]llm.Message, len(r.Messages))}
+		for i, m := range r.Messages {
+			ask.Messages[i] = llm.Message{Role: string(m.Role), Content: m.Content}
+		}
+		a, err := m.Complete(ctx, ask)
+		if err != nil {
+			return "", fmt.Errorf("couldn't ask judge: %w", err)
+		}
+		return a.Text, nil
+	})
+}
+
+// The validator's own reasoning is of about the length that is compared. Section 7.2.
+const (
+	reasonTokens      = 300
+	reasonTemperature = 0.7
+	reasonTries       = 3
+)
+
+// reasoning writes the validator's own reasoning for a problem; "" where there is none.
+func (v *Validator) reasoning(ctx context.Context, p Problem) string {
+	if v.cfg.Reasoner == nil {
+		return ""
+	}
+	for range reasonTries {
+		a, err := v.cfg.Reasoner.Complete(ctx, llm.Request{
+			Messages: []llm.Message{{Role: "user", Content: p.Question}}, MaxTokens: reasonTokens, Temperature: reasonTemperature,
+		})
+		if err == nil {
+			return cut(a.Text, longestReasoning)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		v.seldom(&v.reasonFault, err, "nobody's reasoning is more similar than another's in this batch")
+	}
+	return ""
+}
+
+// grader makes the grader of one batch. The tasks of others serve as controls of the judges.
+func (v *Validator) grader(reference bool) (*grade.Grader, error) {
+	o := grade.Options{Reference: reference}
+	for _, m := range v.cfg.Judges {
+		o.Judges = append(o.Judges, Judge(m))
+	}
+	v.mu.Lock()
+	o.Controls = append(o.Controls, v.recent...)
+	v.mu.Unlock()
+	return grade.New(o)
+}
+
+// maxRecent is how many tasks are kept as controls.
+const maxRecent = 16
+
+// remember keeps a task as a control for others.
+func (v *Validator) remember(p Problem) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.recent = append(v.recent, grade.Task{Question: p.Question, Truth: p.Truth})
+	if len(v.recent) > maxRecent {
+		v.recent = append(v.recent[:0:0], v.recent[1:]...)
+	}
+}
