@@ -120,7 +120,12 @@ func (n *Network) openBeacon() (err error) {
 
 // openStore starts the S3 server and gives every member a bucket with keys of its own.
 func (n *Network) openStore(ctx context.Context) (err error) {
-	if n.store, err = bucket.StartServer(ctx, bucket.ServerConfig{Dir: n.folder.store()}); err != nil {
+	former, _ := n.formerPlaces()
+	n.store, err = bucket.StartServer(ctx, bucket.ServerConfig{Dir: n.folder.store(), Address: former})
+	if err != nil && former != "" && ctx.Err() == nil { // somebody else listens there now
+		n.store, err = bucket.StartServer(ctx, bucket.ServerConfig{Dir: n.folder.store()})
+	}
+	if err != nil {
 		return err
 	}
 	for _, m := range n.members {
@@ -137,7 +142,7 @@ const netUID = 81
 // openChain starts the chain's node, and connects to it as to any node.
 func (n *Network) openChain(ctx context.Context) (err error) {
 	params := subtensor.DefaultHyperparameters()
-	params.Tempo = uint16(n.rules.WindowLength - 1) // an epoch a window, so that incentives follow weights at once
+	params.Tempo = uint16(n.rules.WindowLength) // an epoch a window, so that incentives follow weights at once
 	params.WeightsRateLimit = uint64(n.rules.WindowLength / 3)
 	params.CommitmentSpace = 31_000
 	params.Emission = rao
@@ -149,7 +154,8 @@ func (n *Network) openChain(ctx context.Context) (err error) {
 	}
 	genesis := subtensor.Genesis{
 		Name: fmt.Sprintf("nanteos devnet %d", n.folder.made.Seed), Time: n.folder.made.Genesis, Subnets: []subtensor.Subnet{subnet},
-		Balances: map[string]uint64{n.folder.made.Settings.guestColdkey().Address(): 1000 * rao},
+		StatefulEpochs: true, // as the chain has had since 2026; SDK 11 sets no weights without
+		Balances:       map[string]uint64{n.folder.made.Settings.guestColdkey().Address(): 1000 * rao},
 	}
 	n.node, err = subtensor.Open(ctx, subtensor.Config{
 		Path: n.folder.chain(), Genesis: genesis, BlockTime: n.folder.made.BlockTime, ChainName: "nanteos devnet",
