@@ -33,7 +33,11 @@ func newComparer(vocabulary map[string]bool) *comparer {
 }
 
 // readings compares an answer with a truth in all their readings: one that fits is enough, and the answer is wrong when none can fit.
+// Without readings of both nothing is known.
 func (c *comparer) readings(t, a []shape) verdict {
+	if len(t) == 0 || len(a) == 0 {
+		return unknown
+	}
 	if len(t) == 0 || len(a) == 0 {
 		return unknown
 	}

@@ -147,10 +147,11 @@ func hidden(r rune) bool {
 	return unicode.In(r, unicode.Cf, unicode.Co, unicode.Cs) || !unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Z, unicode.Cc)
 }
 
-// enclosed reports whether r is a letter or digit in a circle, of mathematical or full width: other characters for the same signs.
+// enclosed reports whether r is a letter or digit in a circle, of mathematical, phonetic or full width: other characters for the same
+// signs.
 func enclosed(r rune) bool {
 	return r >= 0x2460 && r <= 0x24ff || r >= 0x2776 && r <= 0x2793 || r >= 0x1d400 && r <= 0x1d7ff || r >= 0x1f100 && r <= 0x1f2ff ||
-		r >= 0xff01 && r <= 0xff5e || r >= 0x249c && r <= 0x24e9
+		r >= 0xff01 && r <= 0xff5e || r >= 0x250 && r <= 0x2af || r >= 0x1d00 && r <= 0x1dbf || r >= 0xa720 && r <= 0xa7ff
 }
 
 // scripts returns the scripts of the letters in s.

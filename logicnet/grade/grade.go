@@ -94,7 +94,7 @@ type Options struct {
 	// Retries is how often a vote is asked for again when a judge fails or cannot be read; 0 means 2, negative none. Hardened rules.
 	Retries int
 	// Controls are other questions with their truths, best of all real ones that change often, with which a judge's vote is tested.
-	// Those with the truth or the question of the task at hand are not used. Built-in ones are used when fewer than two remain.
+	// Those with the truth or the question of the task at hand are not used, and built-in ones are when none is left.
 	Controls []Task
 	// Rand gives canaries and delimiters; crypto/rand when nil. It must be unpredictable to miners and safe for concurrent use.
 	Rand io.Reader

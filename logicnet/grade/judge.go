@@ -250,32 +250,28 @@ func (g *Grader) request(p Purpose, turn int, t Task, answer string) (Request, s
 
 // control returns another question and truth, drawn at random, that answer does not fit.
 func (g *Grader) control(t Task, answer string) (Task, error) {
-	fits := func(all []Task) []Task {
-		var out []Task
-		for _, c := range all {
-			if canonical(c.Truth) == "" || c.Question == t.Question || canonical(c.Truth) == canonical(t.Truth) || canonical(c.Truth) == canonical(answer) {
-				continue
-			}
-			if known := newComparer(nil); known.readings(known.reader.readings(c.Truth), known.reader.readings(answer)) == yes ||
-				known.readings(known.reader.readings(c.Truth), known.reader.readings(t.Truth)) == yes {
-				continue
-			}
-			out = append(out, c)
-		}
-		return out
-	}
-	all := fits(g.o.Controls)
-	if len(all) < 2 {
-		all = append(all, fits(controls)...)
-	}
-	if len(all) == 0 {
-		return Task{}, errors.New("couldn't find a control: all have the truth at hand")
-	}
 	var random [8]byte
 	if _, err := io.ReadFull(g.o.Rand, random[:]); err != nil {
 		return Task{}, fmt.Errorf("couldn't draw control: %w", err)
 	}
-	return all[binary.LittleEndian.Uint64(random[:])%uint64(len(all))], nil
+	draw := binary.LittleEndian.Uint64(random[:])
+	c := newComparer(nil)
+	answers, truths := c.reader.readings(answer), c.reader.readings(t.Truth)
+	for _, all := range [][]Task{g.o.Controls, controls} {
+		for i := range uint64(len(all)) {
+			other := all[(draw%uint64(len(all))+i)%uint64(len(all))]
+			text := canonical(other.Truth)
+			if text == "" || other.Question == t.Question || text == canonical(t.Truth) || text == canonical(answer) {
+				continue
+			}
+			known := c.reader.readings(other.Truth)
+			if c.readings(known, answers) == yes || c.readings(known, truths) == yes {
+				continue
+			}
+			return other, nil
+		}
+	}
+	return Task{}, errors.New("couldn't find a control: all have the truth at hand")
 }
 
 // controls are questions whose truths fit no answer to other questions.

@@ -29,6 +29,9 @@ const (
 	items
 )
 
+// groups removes what stands between groups of digits.
+var groups = strings.NewReplacer(",", "", " ", "")
+
 // lex splits a text that notation made. It returns false for characters that the grammar does not have.
 func lex(s string, sep separators) ([]token, bool) {
 	var out []token
@@ -45,7 +48,7 @@ func lex(s string, sep separators) ([]token, bool) {
 			continue
 		case c >= '0' && c <= '9' || c == '.' && len(s) > 1 && s[1] >= '0' && s[1] <= '9':
 			n := numberLength(s, sep)
-			text := strings.NewReplacer(",", "", " ", "").Replace(s[:n])
+			text := groups.Replace(s[:n])
 			out = append(out, token{'n', strings.TrimSuffix(text, "."), gap})
 			s = s[n:]
 		case letter(s):

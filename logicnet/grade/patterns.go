@@ -3,6 +3,7 @@ package grade
 import (
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 // pattern is what an attack looks like in folded text.
@@ -16,11 +17,25 @@ type pattern struct {
 // found reports whether the pattern matches text by words that context does not contain.
 func (p pattern) found(text, context string) bool {
 	for _, m := range p.re.FindAllString(text, 8) {
-		if m = strings.TrimSpace(m); m != "" && !strings.Contains(context, m) {
+		if m = strings.TrimSpace(m); m != "" && !strings.Contains(context, m) && !quoted(m, context) {
 			return true
 		}
 	}
 	return false
+}
+
+// quoted reports whether text has words of four letters or more, and all of them stand in context, in singular or plural.
+func quoted(text, context string) bool {
+	n := 0
+	for _, w := range strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) }) {
+		if len(w) < 4 {
+			continue
+		}
+		if n++; !strings.Contains(context, singular(w)) {
+			return false
+		}
+	}
+	return n > 0
 }
 
 // alternatives joins alternatives.
@@ -68,7 +83,7 @@ var patterns = []pattern{
 		`\b(?:new|next|second|actual|real|updated|revised|original|only) (?:question|task|problem|instruction|prompt|rule|truth)\b|\b(?:end|start|begin(?:ning)?) (?:of )?(?:the )?(?:first |new |previous )?(?:task|question|data|input|prompt|conversation|response|answer|submission)\b`)},
 	{Dialogue, true, regexp.MustCompile(`(?:^|\n)\s*[*#>-]{0,4}\s*(?:question|task|problem|truth|response|user response|student answer|submission|pregunta|frage|domanda|pergunta|respuesta|reponse|antwort|risposta|resposta)\s*\d*[*]{0,2}\s*:`)},
 	{Macro, true, regexp.MustCompile(`\\(?:input|include|write\d*|def|edef|gdef|let|newcommand|renewcommand|providecommand|csname|catcode|iffalse|iftrue|immediate|openin|read|href|url|phantom|hphantom|vphantom|textcolor|color|tiny|special|usepackage|begin\{(?:comment|verbatim|document|lstlisting))`)},
-	{Fence, false, regexp.MustCompile("```|~~~|<!--|-->|/\\*|\\*/|(?:^|\n)\\s*(?:-{3,}|={3,}|\\*{3,}|_{3,}|#{3,})|data-[0-9a-f]{6,}|(?:begin|end)[ _-](?:data|answer|json)|%[^%\n]*\\b[a-z]{2,} +[a-z]{2,} +[a-z]{2,}")},
+	{Fence, false, regexp.MustCompile("```|~~~|<!--|-->|/\\*|\\*/|(?:^|\n)\\s*(?:-{3,}|={3,}|\\*{3,}|_{3,}|#{3,})|data-[0-9a-f]{6,}|(?:begin|end)[ _-](?:data|answer|json)|(?:^|[^0-9\\\\% ]) *%[^%\n]*\\b[a-z]{2,} +[a-z]{2,} +[a-z]{2,}")},
 	{Instruction, true, regexp.MustCompile(`\b` + ignoring + `\w*\W+(?:\w+\W+){0,7}?` + orders)},
 	{Instruction, true, regexp.MustCompile(orders + `\w*\W+(?:\w+\W+){0,5}?` + ignoring)},
 	{Instruction, true, regexp.MustCompile(`(?:忽略|無視|无视|忘记|忘れ|무시|игнор|تجاهل|अनदेखा|התעלם)`)},
@@ -92,6 +107,7 @@ var patterns = []pattern{
 	{Instruction, true, regexp.MustCompile(`\b(?:your|deine|ihre|tu|votre|sua|seu|tua) (?:\w+ )?(?:task|job|role|output|reply|response|instructions?|verdict|duty|goal|only goal|aufgabe|tarea|tache|tarefa|compito)\b`)},
 	{Instruction, true, regexp.MustCompile(`\b(?:la|esta|minha|a|meine|die|ma|cette|questa|mia|mi|a) (?:respuesta|resposta|antwort|reponse|risposta)\b(?: \w+){0,3} (?:es|e|ist|est|richtig|correct\w*|korrekt|corret\w*|juste)\b`)},
 	{Instruction, true, regexp.MustCompile(`\bimportant\b ?[:!]|\burgent\b ?[:!]|\bwarning\b ?[:!]|\boverride\b|\bsudo\b|\bi (?:will|would) (?:tip|pay)\b|\btip you\b|\bmy (?:grandm|job|life|career|family)\w*|\bwill be (?:fired|shut|punished|deleted)`)},
+	{Instruction, true, regexp.MustCompile(`\b(?:output|answer|format|reply|response|result)\b\W+(?:\w+\W+){0,5}?["'*` + "`" + `]{1,2}(?:1(?:\.0+)?|correct|yes|unsure)["'*` + "`" + `]|\b(?:with|say|only) the word\b`)},
 	{Instruction, true, regexp.MustCompile(`\b(?:answer|respond|reply|say|output|return|print|write|choose)(?: with| only)? ["'*` + "`" + `]{1,2}(?:yes|no|correct|true|1(?:\.0)?|unsure|incorrect|not_found)["'*` + "`" + `]`)},
 	{Blob, false, regexp.MustCompile(`https?://|www\.|data:[a-z]+/|\b(?:[0-9a-f]{2}[ :]?){16,}\b|(?:\\u[0-9a-f]{4}){3,}|(?:\\x[0-9a-f]{2}){3,}|(?:&#x?[0-9a-f]+;){2,}|(?:%[0-9a-f]{2}){4,}|\b[01]{8}(?: [01]{8}){3,}`)},
 	{Blob, false, regexp.MustCompile(`[a-z0-9+/]{6,}[a-z][0-9][a-z0-9+/]{12,}={0,2}|[a-z0-9+/]{20,}==?|[a-z]{32,}`)},
