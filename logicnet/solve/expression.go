@@ -3,6 +3,7 @@ package solve
 import (
 	"math/big"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -11,7 +12,7 @@ var (
 	latexFraction = regexp.MustCompile(`\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}`)
 	latexRoot     = regexp.MustCompile(`\\sqrt\s*\{([^{}]*)\}`)
 	latexPower    = regexp.MustCompile(`\^\s*\{([^{}]*)\}`)
-	expression    = regexp.MustCompile(`\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|[a-z']+(?:-[a-z']+)*|\S`)
+	expression    = regexp.MustCompile(`\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+|[a-z']+(?:-[a-z']+)*|\S`)
 	pairs         = regexp.MustCompile(`^(sum|difference|product|quotient|add|subtract|multiply|divide)( of| between)? (.+?) (and|to|from|by) (.+)$`)
 )
 
@@ -64,24 +65,29 @@ func expressionTokens(text string) ([]string, bool) {
 
 // unwrap removes the words around an expression that don't change it, and says whether they ask for its value.
 func unwrap(fields []string) (inner []string, asks bool) {
-	for len(fields) > 0 {
-		if f := fields[0]; neutral[f] || strings.Contains(",.:?", f) {
-			asks = asks || asking[f]
-			fields = fields[1:]
-			continue
-		}
-		break
+	if i := slices.Index(fields, "?"); i >= 0 && !slices.ContainsFunc(fields[i+1:], strange) {
+		fields = fields[:i+1]
 	}
-	for len(fields) > 0 {
+	before := ""
+	for len(fields) > 0 && (!strange(fields[0]) || fields[0] == "expression") {
+		before = fields[0]
+		asks = asks || asking[before]
+		fields = fields[1:]
+	}
+	for len(fields) > 0 && trailing[fields[len(fields)-1]] {
 		last := fields[len(fields)-1]
-		if !neutral[last] && !strings.Contains(",.:?=", last) {
-			break
-		}
-		asks = asks || last == "=" || last == "?" || asking[last]
+		asks = asks || last == "=" || last == "?"
 		fields = fields[:len(fields)-1]
+	}
+	if before != "" && !leading[before] {
+		verb := len(fields) > 0 && pairs.MatchString(strings.Join(fields, " "))
+		return fields, asks && verb
 	}
 	return fields, asks
 }
+
+// strange says whether a field is anything but a neutral word or punctuation.
+func strange(f string) bool { return !neutral[f] && !strings.Contains(",.:?", f) }
 
 // pair writes "the sum of a and b", "subtract a from b" and their like as an expression, "" where they are ambiguous.
 func pair(what, joined, a, link, b string, asks bool) (string, bool) {
@@ -124,13 +130,10 @@ func descending(a, b string) bool {
 	return values[0].Cmp(values[1]) >= 0
 }
 
-// spelled says whether the numbers are written as numbers are: "12 345", "3,5", "1.2.3" and "5x" are not.
+// spelled says whether the numbers are written as numbers are: "12 345" and "5x" are not.
 func spelled(s string, fields []string) bool {
 	for i, f := range fields {
 		if i > 0 && digit(f[0]) && digit(fields[i-1][0]) {
-			return false
-		}
-		if f == "," || f == "." && i+1 < len(fields) {
 			return false
 		}
 	}

@@ -20,7 +20,7 @@ func TestFramed(t *testing.T) {
 	for _, g := range problems.Sound() {
 		r := cpython.NewRandFromUint64(uint64(g.ID) + 1000)
 		n, good := 0, 0
-		for i := range 400 {
+		for i := range 200 {
 			p := g.Defaults
 			if i%2 == 1 && g.Wide != nil {
 				p = g.Wide
@@ -70,7 +70,7 @@ func TestUnframed(t *testing.T) {
 	for _, g := range problems.Sound() {
 		r := cpython.NewRandFromUint64(uint64(g.ID) + 2000)
 		n, good := 0, 0
-		for range 200 {
+		for range 60 {
 			q, truth, err := g.Generate(r, nil)
 			if err != nil {
 				continue
@@ -122,4 +122,3 @@ func number(s string) (float64, bool) {
 func close(name, a, b string) bool {
 	return slices.Contains([]string{"volume_cylinder", "surface_area_cylinder", "volume_cone", "surface_area_cone"}, name) && near(a, b, 1.001)
 }
-

@@ -20,7 +20,8 @@ type family struct {
 	list  bool     // instead of args: all numbers, enumerated
 	scale int      // decimals: Args are in units of 1/scale
 	count bool     // the list may be preceded by how many numbers it has
-	fixed string   // numbers that the question must show besides the args, as an expression without groups
+	deny  string   // an expression that must not be found
+	goal  string   // what must follow a word that asks; the first of need by default, "-" where the question asks otherwise
 	build func(a problems.Args) problems.Args
 }
 
@@ -28,7 +29,7 @@ type matcher struct {
 	family
 	known         map[string]bool
 	needs, places []*regexp.Regexp
-	fixed         *regexp.Regexp
+	deny, goal    *regexp.Regexp
 }
 
 var matchers = sync.OnceValue(func() []matcher {
@@ -43,8 +44,11 @@ var matchers = sync.OnceValue(func() []matcher {
 		for _, e := range f.args {
 			m.places = append(m.places, regexp.MustCompile(` (?:`+expand.Replace(e)+`) `))
 		}
-		if f.fixed != "" {
-			m.fixed = regexp.MustCompile(` (?:` + f.fixed + `) `)
+		if f.deny != "" {
+			m.deny = regexp.MustCompile(` (?:` + expand.Replace(f.deny) + `) `)
+		}
+		if f.goal == "" {
+			m.goal = regexp.MustCompile(askingFor + `(?:` + f.need[0] + `) `)
 		}
 		all = append(all, m)
 	}
@@ -56,14 +60,26 @@ var (
 		`\(`, " ", `\)`, " ", `\[`, " ", `\]`, " ", `\,`, " ", `\times`, " × ", `\cdot`, " · ", `\left`, "", `\right`, "", `\%`, "%",
 		`^\circ`, " degrees ", `^{\circ}`, " degrees ", "°c", " celsius ", "°f", " fahrenheit ", "°", " degrees ", "$", "", "*", " ", "_", " ",
 		"’", "'", "‘", "'", "“", " ", "”", " ", `"`, " ", "−", "-", "–", "-", "—", " , ", "…", " ", "\u00a0", " ", "½", " half ", "°", " ",
-		"m^2", " m² ", "m^3", " m³ ",
+		"(gcd)", " ", "(lcm)", " ", "(gcf)", " ", "m^2", " m² ", "m^3", " m³ ",
 	)
+	counts     = regexp.MustCompile(` (?:numbers?|amount) of (?:the |all |its )?[a-z]`)
+	perYear    = regexp.MustCompile(` (?:per|each|a) (?:year|annum) `)
+	squareUnit = regexp.MustCompile(` square ((?:centi|milli|kilo)?met(?:er|re)s?|units?|m|cm|mm|km|inches|feet) `)
 	token      = regexp.MustCompile(`-?\d+(?:\.\d+)?|[a-z0-9²³]+(?:['-][a-z0-9²³]+)*|\S`)
 	grouped    = regexp.MustCompile(`\d{1,3}(?:,\d{3})+(?:[^\d,]|$)`)
 	aNumber    = regexp.MustCompile(`^-?\d+(?:\.\d+)?$`)
 	twoPlaces  = regexp.MustCompile(` (?:rounded |round |accurate |correct )?(?:to|with) (?:two|2) decimal (?:places|points) `)
 	enumerated = regexp.MustCompile(`^(?: ,| and| &)+ $`)
 )
+
+// askingFor matches what asks for the quantity that follows.
+const askingFor = ` (?:` + asks + `)` +
+	` (?:(?:is|are|was|would|will|could|can|might|be|the|its|their|this|that|these|a|an|of|out|me|you|i|we|one|to|for|value|all|exact|total|do|does|go|about|measure|length|number|list) )*`
+
+// asks are the words that ask in free wording.
+const asks = `what|what's|find|finding|calculate|calculating|compute|computing|determine|determining|evaluate|evaluating|list`
+
+var anyAsk = regexp.MustCompile(` (?:` + asks + `|which|how|when|where) `)
 
 // lengthUnits are the units that a question may name, once: a mixture would have to be converted.
 var lengthUnits = map[string]string{
@@ -118,6 +134,7 @@ func normalise(text string) (s string, numbers [][]int, ok bool) {
 		s += t + " "
 	}
 	s = twoPlaces.ReplaceAllString(s, " ")
+	s = squareUnit.ReplaceAllString(perYear.ReplaceAllString(s, " annually "), " $1 ")
 	for at := 0; at < len(s); {
 		end := strings.IndexByte(s[at:], ' ') + at
 		if aNumber.MatchString(s[at:end]) {
@@ -132,15 +149,10 @@ var ungroup = regexp.MustCompile(`(\d),(\d{3})`)
 
 // read returns the Args that a text shows if every word of it is known and every number has its place.
 func (m *matcher) read(s string, numbers [][]int) (problems.Args, bool) {
-	for _, e := range m.needs {
-		if !e.MatchString(s) {
-			return nil, false
-		}
-	}
 	unit := ""
 	for t := range strings.FieldsSeq(s) {
 		switch u, isUnit := lengthUnits[t]; {
-		case neutral[t], m.known[t], aNumber.MatchString(t), t == ".", t == ",", t == ":":
+		case neutral[t], m.known[t], aNumber.MatchString(t), strings.Contains(".,:=", t):
 		case isUnit && m.known["units"]:
 			if unit != "" && unit != u {
 				return nil, false
@@ -149,6 +161,17 @@ func (m *matcher) read(s string, numbers [][]int) (problems.Args, bool) {
 		default:
 			return nil, false
 		}
+	}
+	for i, e := range m.needs {
+		if n := len(e.FindAllStringIndex(s, 2)); n == 0 || i == 0 && n > 1 {
+			return nil, false
+		}
+	}
+	if m.goal != nil && !m.wants(s) || m.deny != nil && m.deny.MatchString(s) {
+		return nil, false
+	}
+	if !m.known["number-of"] && counts.MatchString(s) {
+		return nil, false
 	}
 	places, ok := m.where(s, numbers)
 	if !ok {
@@ -166,15 +189,18 @@ func (m *matcher) read(s string, numbers [][]int) (problems.Args, bool) {
 	return a, a != nil
 }
 
+// wants says whether the last thing that the text asks for is the family's quantity, and that alone.
+func (m *matcher) wants(s string) bool {
+	all := m.goal.FindAllStringIndex(s, -1)
+	if len(all) == 0 {
+		return false
+	}
+	rest := s[all[len(all)-1][1]-1:]
+	return !strings.HasPrefix(rest, " and ") && !strings.HasPrefix(rest, " or ") && !strings.HasPrefix(rest, " , ") && !anyAsk.MatchString(rest)
+}
+
 // where returns where the Args stand. No other number may be in the text.
 func (m *matcher) where(s string, numbers [][]int) ([][]int, bool) {
-	if m.fixed != nil {
-		at := m.fixed.FindAllStringIndex(s, 2)
-		if len(at) != 1 {
-			return nil, false
-		}
-		numbers = slices.DeleteFunc(slices.Clone(numbers), func(n []int) bool { return n[0] >= at[0][0] && n[1] <= at[0][1] })
-	}
 	if m.list {
 		if m.count && len(numbers) > 2 && s[numbers[0][0]:numbers[0][1]] == strconv.Itoa(len(numbers)-1) &&
 			!enumerated.MatchString(s[numbers[0][1]:numbers[1][0]]) {

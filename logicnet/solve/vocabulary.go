@@ -15,7 +15,7 @@ var neutral = words(`
 	analytical determined excited inquisitive thoughtful meticulous enthusiastic serious playful curiosity excitement eagerness intrigued
 	intriguing fascinated fascinating interesting interested exciting fun neat cool great nice wonderful delightful lovely beautiful quick quickly little bit
 	careful carefully precise precisely accurate accurately exactly really truly quite very rather just simply indeed actually currently
-	today now again next first-hand okay ok well oh ah hmm hey hi hello alright greetings dear please thanks thank kindly appreciate
+	today now again  okay ok well oh ah hmm hey hi hello alright greetings dear please thanks thank kindly appreciate
 	math maths mathematics mathematical mathematically mathematician enthusiast student research theoretical physicist physics engineer
 	engineering teacher researcher scientist data tutor hobbyist analyst classroom class homework study studying students colleagues
 	perspective viewpoint work working project task exercise assignment
@@ -29,12 +29,16 @@ var neutral = words(`
 	presented working posed dive diving dig delve delving tackle tackling ponder pondering pondered
 	equal equals equivalent value values number numbers amount corresponding resulting following specific particular certain
 	possible able ready keen trying delve clear clarify insight insights guide assistance enlighten methodically
-	would-be together mind interest task hand
+	whose analyzing analysing would-be mind interest task hand
 `)
 
-// asking are the words of neutral that ask for a value.
-var asking = words(`much what what's calculate calculating compute computing evaluate evaluating determine determining find finding figure solve
-	solving value result answer equal equals tell give identify obtain work does`)
+// asking are the words that ask for the value of an expression, leading those that may stand right before it, trailing those after it.
+var (
+	asking = words(`what what's much calculate calculating compute computing evaluate evaluating determine determining find finding figure
+		solve solving`)
+	leading  = words(`what what's much calculate compute evaluate determine find solve is are does do of the value result out expression : ,`)
+	trailing = words(`equal equals to is please exactly thanks , . ? =`)
+)
 
 func words(list string) map[string]bool {
 	set := map[string]bool{}
