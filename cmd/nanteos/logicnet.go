@@ -25,7 +25,7 @@ func newLogicnet(t terminal) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newLogicnetMine(t))
+	cmd.AddCommand(newLogicnetMine(t), newLogicnetValidate(t))
 	return cmd
 }
 

@@ -47,6 +47,8 @@ type Config struct {
 	// LLMKey is the key of the language model that LogicNet roles ask, LLMFallbackKey that of the one they fall back to. Where it is empty, TogetherKey
 	// and OpenAIKey are sent to these services and to no other. NANTEOS_LLM_KEY, NANTEOS_LLM_FALLBACK_KEY, TOGETHER_API_KEY, OPENAI_API_KEY.
 	LLMKey, LLMFallbackKey, TogetherKey, OpenAIKey Secret
+	// TaskPool is where LogicNet validators get questions. TASK_POOL_URL, VALIDATOR_USERNAME, VALIDATOR_PASSWORD.
+	TaskPool TaskPool
 	// Network is the file that describes the network to take part in; empty for the public one on Chain. NANTEOS_NETWORK.
 	Network string
 	// ChainNetwork is finney, test, local or custom, ChainEndpoint a WebSocket address that beats it, NetUID the subnet. What these and
@@ -69,6 +71,12 @@ type Store struct {
 	AccountID, BucketID                            string // R2_ACCOUNT_ID, R2_BUCKET_ID
 	WriteKeyID, WriteSecret, ReadKeyID, ReadSecret Secret // R2_WRITE_ACCESS_KEY_ID, R2_WRITE_SECRET_ACCESS_KEY, and READ
 	EndpointURL, Region, ForcePathStyle            string // R2_ENDPOINT_URL, R2_REGION, R2_FORCE_PATH_STYLE
+}
+
+// TaskPool is a task pool and who asks there. What it says is checked where it is used.
+type TaskPool struct {
+	URL, Username string
+	Password      Secret
 }
 
 // Secret is text that is never printed or encoded. Convert it to string where it is used.
@@ -128,7 +136,7 @@ func Variables() []Variable {
 			read: func(c *Config, v string) error { c.HFToken = Secret(v); return nil }},
 		{Name: "HF_HOME", Example: "/home/me/.cache/huggingface", Text: "folder of a Hugging Face login; its file token is used for huggingface.co when HF_TOKEN is not set",
 			read: func(c *Config, v string) error { c.HFHome = v; return nil }},
-		{Name: "NANTEOS_API_KEY", Example: "long-and-random", Text: "key that clients of nanteos model serve must send; none otherwise",
+		{Name: "NANTEOS_API_KEY", Example: "long-and-random", Text: "key that clients of nanteos model serve and of a LogicNet validator's proxy must send; none otherwise",
 			read: func(c *Config, v string) error { c.APIKey = Secret(v); return nil }},
 		{Name: "NANTEOS_LLM_KEY", Example: "...", Text: "key of the language model that LogicNet miners and validators ask",
 			read: func(c *Config, v string) error { c.LLMKey = Secret(v); return nil }},
@@ -138,6 +146,12 @@ func Variables() []Variable {
 			read: func(c *Config, v string) error { c.TogetherKey = Secret(v); return nil }},
 		{Name: "OPENAI_API_KEY", Example: "sk-...", Text: "key for OpenAI, sent nowhere else; used where NANTEOS_LLM_KEY is not set",
 			read: func(c *Config, v string) error { c.OpenAIKey = Secret(v); return nil }},
+		{Name: "TASK_POOL_URL", Example: "https://pool.example.com", Text: "task pool that LogicNet validators get questions from; questions of their own otherwise",
+			read: func(c *Config, v string) error { c.TaskPool.URL = v; return nil }},
+		{Name: "VALIDATOR_USERNAME", Example: "me", Text: "name of the validator at the task pool",
+			read: func(c *Config, v string) error { c.TaskPool.Username = v; return nil }},
+		{Name: "VALIDATOR_PASSWORD", Example: "...", Text: "its password there",
+			read: func(c *Config, v string) error { c.TaskPool.Password = Secret(v); return nil }},
 		{Name: "NANTEOS_NETWORK", Example: "network.json", Text: "file that describes the network to take part in; the public Grail network otherwise",
 			read: func(c *Config, v string) error { c.Network = v; return nil }},
 		{Name: "BT_NETWORK", Example: "finney", Text: "chain of the public network: finney, test, local, or custom with BT_CHAIN_ENDPOINT",

@@ -113,6 +113,8 @@ func TestRead(t *testing.T) {
 		{"others", map[string]string{"NANTEOS_VECTORS": "x"}, map[string]string{"GRAIL_PIPELINE_ENABLED": "true"}, Config{}},
 		{"network", map[string]string{"NANTEOS_NETWORK": "n.json", "BT_NETWORK": "test"}, map[string]string{"BT_CHAIN_ENDPOINT": "ws://h", "NETUID": "4"},
 			Config{Network: "n.json", ChainNetwork: "test", ChainEndpoint: "ws://h", NetUID: "4"}},
+		{"task pool", map[string]string{"TASK_POOL_URL": "https://p"}, map[string]string{"VALIDATOR_USERNAME": "u", "VALIDATOR_PASSWORD": "hunter2"},
+			Config{TaskPool: TaskPool{URL: "https://p", Username: "u", Password: "hunter2"}}},
 		{"both subnets", map[string]string{"NETUID": "4", "BT_NETUID": "5"}, nil, Config{NetUID: "5"}},
 		{"one subnet is empty", map[string]string{"NETUID": "4", "BT_NETUID": ""}, nil, Config{NetUID: "4"}},
 		{"wallet", nil, map[string]string{"BT_WALLET_COLD": "c", "BT_WALLET_HOT": "h", "GRAIL_CACHE_DIR": "/c", "GRAIL_MINER_SAFETY_BLOCKS": "2"},
@@ -191,7 +193,7 @@ func TestLoad(t *testing.T) {
 
 // TestSecret keeps a token out of everything that prints or encodes a Config.
 func TestSecret(t *testing.T) {
-	c := Config{HFToken: "hunter2", Store: Store{WriteSecret: "hunter2", ReadSecret: "hunter2"}}
+	c := Config{HFToken: "hunter2", TaskPool: TaskPool{Password: "hunter2"}, Store: Store{WriteSecret: "hunter2", ReadSecret: "hunter2"}}
 	text, err := json.Marshal(c)
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"github.com/nanteos/nanteos/internal/node/logicvalidator/proxy"
 	"github.com/nanteos/nanteos/internal/status"
 	"github.com/nanteos/nanteos/logicnet"
+	"github.com/nanteos/nanteos/logicnet/challenge"
 )
 
 // ErrConfig says that a validator cannot be made of this configuration.
@@ -158,6 +159,12 @@ func New(cfg Config) (*Validator, error) {
 		cfg: cfg, own: logicnet.Hotkey(cfg.Hotkey.PublicKey()), client: client,
 		table: logicnet.NewTable(cfg.Rules), turns: newTurns(cfg.Spacing), canned: newCanned(),
 		spent: logicnet.NewLimiter[logicnet.Hotkey](seconds(cfg.Rules.LimitSeconds) + windowSlack),
+	}
+	if cfg.Reasoner != nil {
+		if v.reasoner, err = challenge.NewRewriter(challenge.Options{Model: completer(cfg.Reasoner), Reference: cfg.Rules.Grading == logicnet.GradeReference}); err != nil {
+			client.Close()
+			return nil, fmt.Errorf("couldn't make LogicNet validator: %w: %w", ErrConfig, err)
+		}
 	}
 	if cfg.Proxy.Listener != nil {
 		if v.proxy, err = proxy.New(cfg.Proxy.Config, v.Ask); err != nil {

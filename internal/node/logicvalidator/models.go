@@ -29,33 +29,6 @@ func Judge(m Models) grade.Completer {
 	})
 }
 
-// The validator's own reasoning is of about the length that is compared. Section 7.2.
-const (
-	reasonTokens      = 300
-	reasonTemperature = 0.7
-	reasonTries       = 3
-)
-
-// reasoning writes the validator's own reasoning for a problem; "" where there is none.
-func (v *Validator) reasoning(ctx context.Context, p Problem) string {
-	if v.cfg.Reasoner == nil {
-		return ""
-	}
-	for range reasonTries {
-		a, err := v.cfg.Reasoner.Complete(ctx, llm.Request{
-			Messages: []llm.Message{{Role: "user", Content: p.Question}}, MaxTokens: reasonTokens, Temperature: reasonTemperature,
-		})
-		if err == nil {
-			return cut(a.Text, longestReasoning)
-		}
-		if ctx.Err() != nil {
-			break
-		}
-		v.seldom(&v.reasonFault, err, "nobody's reasoning is more similar than another's in this batch")
-	}
-	return ""
-}
-
 // grader makes the grader of one batch. The tasks of others serve as controls of the judges.
 func (v *Validator) grader(reference bool) (*grade.Grader, error) {
 	o := grade.Options{Reference: reference}

@@ -14,6 +14,7 @@ import (
 	"github.com/nanteos/nanteos/internal/node/logicvalidator/proxy"
 	"github.com/nanteos/nanteos/internal/status"
 	"github.com/nanteos/nanteos/logicnet"
+	"github.com/nanteos/nanteos/logicnet/challenge"
 	"github.com/nanteos/nanteos/logicnet/grade"
 )
 
@@ -25,6 +26,8 @@ type Validator struct {
 	turns  *turns
 	canned *canned
 	proxy  *proxy.Server
+	// reasoner writes the validator's own reasoning; nil for none.
+	reasoner *challenge.Rewriter
 
 	// The fields below are set by Run before anything reads them.
 	store     *store
