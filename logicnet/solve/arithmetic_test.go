@@ -45,6 +45,8 @@ func TestArithmetic(t *testing.T) {
 		{"12 × 12 ÷ 9 =", "16"},
 		{"What is 12 plus 40? I'm curious.", "52"},
 		{"What is 5 + 3 equal to?", "8"},
+		{"Let's see if we can figure this out! What do you get when you add 12 and 40 together?", "52"},
+		{"I'm trying to understand this better: what is the result of adding 12 and 40?", "52"},
 		{"Please find the value of the expression 5 + 3.", "8"},
 		{"0.1 + 0.2 =", "0.3"},
 		{"2^-2 =", "0.25"},

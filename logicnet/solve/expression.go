@@ -13,7 +13,7 @@ var (
 	latexRoot     = regexp.MustCompile(`\\sqrt\s*\{([^{}]*)\}`)
 	latexPower    = regexp.MustCompile(`\^\s*\{([^{}]*)\}`)
 	expression    = regexp.MustCompile(`\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+|[a-z']+(?:-[a-z']+)*|\S`)
-	pairs         = regexp.MustCompile(`^(sum|difference|product|quotient|add|subtract|multiply|divide)( of| between)? (.+?) (and|to|from|by) (.+)$`)
+	pairs         = regexp.MustCompile(`^(sum|difference|product|quotient|add|adding|subtract|subtracting|multiply|multiplying|divide|dividing)( of| between)? (.+?) (and|to|from|by) (.+)$`)
 )
 
 // phrases are operators in words, longest first. The underscore marks them.
@@ -69,7 +69,7 @@ func unwrap(fields []string) (inner []string, asks bool) {
 		fields = fields[:i+1]
 	}
 	before := ""
-	for len(fields) > 0 && (!strange(fields[0]) || fields[0] == "expression") {
+	for len(fields) > 0 && (!strange(fields[0]) || fields[0] == "expression" || fields[0] == "!") {
 		before = fields[0]
 		asks = asks || asking[before]
 		fields = fields[1:]
@@ -101,7 +101,7 @@ func pair(what, joined, a, link, b string, asks bool) (string, bool) {
 		}
 		return a + operator + b, asks
 	}
-	switch {
+	switch what = strings.Replace(strings.TrimSuffix(what, "ing"), "divid", "divide", 1); {
 	case joined != "":
 	case what == "add" && (link == "and" || link == "to"):
 		return a + " + " + b, true
@@ -109,7 +109,7 @@ func pair(what, joined, a, link, b string, asks bool) (string, bool) {
 		return b + " - " + a, true
 	case what == "multiply" && (link == "and" || link == "by"):
 		return a + " * " + b, true
-	case what == "divide" && link == "by":
+	case strings.HasPrefix(what, "divide") && link == "by":
 		return a + " / " + b, true
 	}
 	return "", false

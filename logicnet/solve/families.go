@@ -56,7 +56,7 @@ var families = []family{
 		list: true, need: []string{"(?:fourth|remaining|missing) (?:interior )?angle", "quadrilateral"}, build: exactly(3)},
 	{name: "area_of_triangle", words: "area triangle side sides length lengths units", list: true,
 		need: []string{"area", "triangle", "side|sides"}, build: exactly(3)},
-	{name: "pythagorean_theorem", words: "hypotenuse right triangle right-angled two other sides side length lengths legs units", list: true,
+	{name: "pythagorean_theorem", words: "hypotenuse right triangle right-angled measure measures two other sides side length lengths legs units", list: true,
 		need: []string{"hypotenuse", "right|right-angled"}, build: exactly(2)},
 	{name: "sum_of_polygon_angles", words: "sum total interior angles polygon sides sided", need: []string{"(?:sum|total) (?:of )?(?:all )?(?:the )?interior angles", "polygon"},
 		args: []string{`# (?:- )?(?:sides|sided)`}},
@@ -71,7 +71,7 @@ var families = []family{
 	{name: "is_prime", goal: "-", deny: "what|what's|which|how|find|when|where|who", words: "prime integer whether", need: []string{"prime"}, args: []string{`(?:is|if|whether|of) (?:the )?(?:number |integer )?#`}},
 	{name: "is_composite", goal: "-", deny: "what|what's|which|how|find|when|where|who", words: "composite integer whether", need: []string{"composite"}, args: []string{`(?:is|if|whether|of) (?:the )?(?:number |integer )?#`}},
 	{name: "is_leap_year", goal: "-", deny: "what|what's|which|how|find|when|where|who", words: "leap year whether", need: []string{"leap year"}, args: []string{`(?:is|if|whether|year) (?:the )?(?:year )?#`}},
-	{name: "factorial", words: "factorial", need: []string{"factorial", "factorial of"}, args: []string{`factorial ~(?:number )?#`}},
+	{name: "factorial", goal: "-", deny: "which", words: "factorial factorials", need: []string{"factorial", "factorial of|# factorial"}, args: []string{`# factorial|factorial ~(?:number )?#`}},
 	{name: "percentage", goal: "-", words: "% percent percentage", need: []string{`# (?:%|percent) of (?:the )?(?:number |value )?#`}, args: []string{`# (?:%|percent) of`, `(?:%|percent) of (?:the )?(?:number |value )?#`}},
 	{name: "percentage_difference", words: "percentage difference between", need: []string{"percentage difference"}, list: true, build: exactly(2)},
 	{name: "percentage_error", words: "percentage error percent observed exact", need: []string{"(?:percentage|percent) error"},
@@ -98,9 +98,37 @@ var families = []family{
 		args: []string{`(?:decimal(?: number)?|of|number|convert|value) (?:the )?(?:decimal )?(?:number )?#`}},
 	{name: "decimal_to_roman_numerals", goal: "-", words: "convert converting expressed express written write represented represent representation roman numeral numerals form",
 		need: []string{"roman numerals?"}, args: []string{`(?:of|number|convert|express|write|represent|value|is) (?:the )?(?:number )?#`}},
-	{name: "velocity_of_object", words: "object car velocity uniform travels traveling travelling travel moves moving covers distance seconds second constant speed m meters",
+	{name: "velocity_of_object", words: "covering object car velocity uniform travels traveling travelling travel moves moving covers distance seconds second constant speed m meters",
 		need: []string{"(?:is|be|determine|calculate|find|compute) (?:the |its )velocity"}, goal: "-", args: []string{`# (?:m|meters|metres)`, `# (?:s|seconds)`}},
 	{name: "geometric_mean", words: "geometric mean set [ ]", need: []string{"geometric mean"}, list: true, count: true},
+	{name: "vector_dot", words: "dot scalar product vector vectors · [ ] |", list: true,
+		need: []string{"(?:dot|scalar) product", `\[ # , # , # \] (?:and|·) (?:the )?(?:vector )?\[ # , # , # \]`}, build: exactly(6)},
+	{name: "vector_cross", words: "cross vector product vectors × [ ] |", list: true,
+		need: []string{"cross product", `\[ # , # , # \] (?:and|×) (?:the )?(?:vector )?\[ # , # , # \]`}, build: exactly(6)},
+	{name: "orthogonal_projection", words: "orthogonal projection vector onto [ ] |", list: true,
+		need: []string{"orthogonal projection|projection", `projection of (?:the )?(?:vector )?\[ # , # \] onto (?:the )?(?:vector )?\[ # , # \]`}, build: exactly(4)},
+	{name: "int_matrix_22_determinant", words: "determinant matrix [ ] | &", list: true,
+		need: []string{"determinant", `\[ # & # \| # & # \]|\[ \[ # , # \] , \[ # , # \] \]`}, build: exactly(4)},
+	{name: "invert_matrix", words: "inverse matrix [ ] | &", list: true,
+		need: []string{"inverse", `\[ # & # & # \| # & # & # \| # & # & # \]|\[ \[ # , # , # \] , \[ # , # , # \] , \[ # , # , # \] \]`}, build: exactly(9)},
+	{name: "profit_loss_percent", words: "profit percent percentage cost price selling cp sp dollars", need: []string{"profit percent|profit percentage|percentage profit"},
+		args: []string{`(?:cost price|cp) ~#`, `(?:selling price|sp) ~#`}, build: rising},
+	{name: "profit_loss_percent", words: "loss percent percentage cost price selling cp sp dollars", need: []string{"loss percent|loss percentage|percentage loss"},
+		args: []string{`(?:cost price|cp) ~#`, `(?:selling price|sp) ~#`}, build: falling},
+	{name: "basic_algebra", goal: "-", words: "x + equation", need: []string{"[a-z']+ x", `# x \+ # = #`, "(?:solve|find|what is|value of|determine) (?:for )?(?:the value of )?x"},
+		args: []string{`# x`, `\+ #`, `= #`}},
+	{name: "combinations", goal: "-", words: "many ways combinations choose select objects items object distinct different set group total",
+		need: []string{"how many (?:different |distinct |possible )?ways", "choose|select"},
+		args: []string{`from (?:a |the |set |group |total |of )*#`, `(?:choose|select) # (?:distinct |different )?(?:objects|items)`}},
+	{name: "modulo_division", goal: "-", words: "modulo mod", need: []string{"(?:what|calculate|compute|find|determine|evaluate|value|result) [a-z ]*# (?:modulo|mod) #"},
+		args: []string{`# (?:modulo|mod)`, `(?:modulo|mod) #`}},
+	{name: "modulo_division", goal: "-", words: "remainder divided dividing division", need: []string{"remainder (?:when|if|of) (?:you )?(?:# is divided by #|dividing # by #)"},
+		args: []string{`# (?:is divided )?by`, `by #`}},
+	{name: "absolute_difference", words: "absolute difference between", list: true, need: []string{"absolute difference"}, build: exactly(2)},
+	{name: "complementary_and_supplementary_angle", words: "supplementary supplement angle degrees degree measure", list: true,
+		need: []string{"supplementary angle|supplement"}, build: angle(180)},
+	{name: "complementary_and_supplementary_angle", words: "complementary complement angle degrees degree measure", list: true,
+		need: []string{"complementary angle|complement"}, build: angle(90)},
 }
 
 var coordinates = []string{
@@ -115,5 +143,30 @@ func exactly(n int) func(problems.Args) problems.Args {
 			return nil
 		}
 		return a
+	}
+}
+
+// rising wants a selling price above the cost price, falling one below: a loss is no profit.
+func rising(a problems.Args) problems.Args {
+	if a[1] <= a[0] {
+		return nil
+	}
+	return a
+}
+
+func falling(a problems.Args) problems.Args {
+	if a[1] >= a[0] {
+		return nil
+	}
+	return a
+}
+
+// angle wants one angle, which another completes to the given sum.
+func angle(sum int) func(problems.Args) problems.Args {
+	return func(a problems.Args) problems.Args {
+		if len(a) != 1 {
+			return nil
+		}
+		return problems.Args{sum, a[0]}
 	}
 }

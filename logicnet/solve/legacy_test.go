@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/nanteos/nanteos/internal/cpython"
+	"github.com/nanteos/nanteos/internal/vectortest"
 	"github.com/nanteos/nanteos/logicnet/problems"
 )
 
@@ -99,6 +100,36 @@ func TestUnframed(t *testing.T) {
 	if sure < asked*8/10 {
 		t.Errorf("sure of %d of %d questions only", sure, asked)
 	}
+}
+
+// TestVectors answers the recorded questions as the reference does, or not at all: those without an answer, or with a wrong one.
+func TestVectors(t *testing.T) {
+	const file = "logicnet/mathgenerator.json"
+	var set map[string]any
+	vectortest.Decode(t, file, &set)
+	n, sure := 0, 0
+	for _, c := range set["cases"].([]any) {
+		c := c.(map[string]any)
+		name, _ := c["generator"].(string)
+		g, known := problems.ByName(name)
+		samples, _ := c["samples"].([]any)
+		for _, s := range samples {
+			s := s.(map[string]any)
+			n++
+			answer, ok := Solve(s["legacy_raw_question"].(string))
+			if !ok {
+				continue
+			}
+			sure++
+			if !known || g.Defect != "" {
+				t.Errorf("%s: sure of %q", name, s["question"])
+			} else if answer.Value != s["ground_truth"] && !ambiguous(g, s["question"].(string)) {
+				t.Errorf("%s: %q: %q, want %q", name, s["question"], answer.Value, s["ground_truth"])
+			}
+		}
+	}
+	vectortest.Count(t, file, n)
+	t.Logf("sure of %d of %d", sure, n)
 }
 
 // near compares numbers and fractions.

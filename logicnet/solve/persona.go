@@ -60,16 +60,19 @@ var (
 		`\(`, " ", `\)`, " ", `\[`, " ", `\]`, " ", `\,`, " ", `\times`, " × ", `\cdot`, " · ", `\left`, "", `\right`, "", `\%`, "%",
 		`^\circ`, " degrees ", `^{\circ}`, " degrees ", "°c", " celsius ", "°f", " fahrenheit ", "°", " degrees ", "$", "", "*", " ", "_", " ",
 		"’", "'", "‘", "'", "“", " ", "”", " ", `"`, " ", "−", "-", "–", "-", "—", " , ", "…", " ", "\u00a0", " ", "½", " half ", "°", " ",
-		"(gcd)", " ", "(lcm)", " ", "(gcf)", " ", "m^2", " m² ", "m^3", " m³ ",
+		`\begin{bmatrix}`, " [ ", `\end{bmatrix}`, " ] ", `\\\`, " | ", `\\`, " | ", "(gcd)", " ", "(lcm)", " ", "(gcf)", " ", "m^2", " m² ", "m^3", " m³ ",
 	)
 	counts     = regexp.MustCompile(` (?:numbers?|amount) of (?:the |all |its )?[a-z]`)
 	perYear    = regexp.MustCompile(` (?:per|each|a) (?:year|annum) `)
 	squareUnit = regexp.MustCompile(` square ((?:centi|milli|kilo)?met(?:er|re)s?|units?|m|cm|mm|km|inches|feet) `)
+	// "How can I calculate it?" asks for what was asked before.
+	reference  = regexp.MustCompile(` (?:how )?(?:can|could|would|should|do|might) (?:i|we|you|one) (?:please )?(?:help me )?(?:calculate|find|determine|compute|figure|solve|work) (?:it|this|that)(?: out)? `)
 	token      = regexp.MustCompile(`-?\d+(?:\.\d+)?|[a-z0-9²³]+(?:['-][a-z0-9²³]+)*|\S`)
 	grouped    = regexp.MustCompile(`\d{1,3}(?:,\d{3})+(?:[^\d,]|$)`)
 	aNumber    = regexp.MustCompile(`^-?\d+(?:\.\d+)?$`)
 	twoPlaces  = regexp.MustCompile(` (?:rounded |round |accurate |correct )?(?:to|with) (?:two|2) decimal (?:places|points) `)
 	enumerated = regexp.MustCompile(`^(?: ,| and| &)+ $`)
+	bracketed  = regexp.MustCompile(`^(?: ,| and| &| \[| \]| \|| onto| vector| the| ·| ×)+ $`)
 )
 
 // askingFor matches what asks for the quantity that follows.
@@ -77,9 +80,9 @@ const askingFor = ` (?:` + asks + `)` +
 	` (?:(?:is|are|was|would|will|could|can|might|be|the|its|their|this|that|these|a|an|of|out|me|you|i|we|one|to|for|value|all|exact|total|do|does|go|about|measure|length|number|list) )*`
 
 // asks are the words that ask in free wording.
-const asks = `what|what's|find|finding|calculate|calculating|compute|computing|determine|determining|evaluate|evaluating|list`
+const asks = `figure out|figuring out|work out|what|what's|find|finding|calculate|calculating|compute|computing|determine|determining|evaluate|evaluating|list`
 
-var anyAsk = regexp.MustCompile(` (?:` + asks + `|which|how|when|where) `)
+var anyAsk = regexp.MustCompile(` (?:` + asks + `|which|how) `)
 
 // lengthUnits are the units that a question may name, once: a mixture would have to be converted.
 var lengthUnits = map[string]string{
@@ -134,6 +137,7 @@ func normalise(text string) (s string, numbers [][]int, ok bool) {
 		s += t + " "
 	}
 	s = twoPlaces.ReplaceAllString(s, " ")
+	s = reference.ReplaceAllString(s, " ")
 	s = squareUnit.ReplaceAllString(perYear.ReplaceAllString(s, " annually "), " $1 ")
 	for at := 0; at < len(s); {
 		end := strings.IndexByte(s[at:], ' ') + at
@@ -206,8 +210,12 @@ func (m *matcher) where(s string, numbers [][]int) ([][]int, bool) {
 			!enumerated.MatchString(s[numbers[0][1]:numbers[1][0]]) {
 			numbers = numbers[1:]
 		}
+		between := enumerated
+		if m.known["["] && m.known["|"] {
+			between = bracketed
+		}
 		for i := 1; i < len(numbers); i++ {
-			if !enumerated.MatchString(s[numbers[i-1][1]:numbers[i][0]]) {
+			if !between.MatchString(s[numbers[i-1][1]:numbers[i][0]]) {
 				return nil, false
 			}
 		}

@@ -76,6 +76,17 @@ var rewrites = map[string][]string{
 	"velocity_of_object":          {"If an object travels at uniform velocity a distance of {0} m in {1} seconds, what is its velocity?"},
 	"geometric_mean":              {"What is the geometric mean of the {n} numbers {*}?", "Could you help me find the geometric mean of the numbers [{*}]?"},
 	"radian_to_deg":               {},
+	"vector_dot": {"What is the dot product of the vectors [{0}, {1}, {2}] and [{3}, {4}, {5}]?",
+		`I'm curious, can you calculate the dot product of $[{0}, {1}, {2}]$ and $[{3}, {4}, {5}]$?`},
+	"vector_cross":                          {"Could you find the cross product of [{0}, {1}, {2}] and [{3}, {4}, {5}]?"},
+	"orthogonal_projection":                 {"What is the orthogonal projection of [{0}, {1}] onto [{2}, {3}]?"},
+	"int_matrix_22_determinant":             {`What is the determinant of the matrix $\begin{bmatrix} {0} & {1} \\\ {2} & {3} \end{bmatrix}$?`, "Could you calculate the determinant of the matrix [[{0}, {1}], [{2}, {3}]]?"},
+	"invert_matrix":                         {`What is the inverse of the matrix $\begin{bmatrix} {0} & {1} & {2} \\ {3} & {4} & {5} \\ {6} & {7} & {8} \end{bmatrix}$?`},
+	"basic_algebra":                         {"Could you solve the equation {0}x + {1} = {2} for x? I mean, what is x?", "I'm trying to solve for x in the equation {0}x + {1} = {2}."},
+	"modulo_division":                       {"What is {0} modulo {1}?", "What is the remainder when {0} is divided by {1}?"},
+	"absolute_difference":                   {"What is the absolute difference between {0} and {1}?"},
+	"profit_loss_percent":                   {"If the cost price is {0} and the selling price is {1}, what is the profit percentage?", "What is the loss percentage when the cost price is {0} and the selling price is {1}?"},
+	"complementary_and_supplementary_angle": {},
 }
 
 func rewrite(template string, a problems.Args) string {
@@ -91,7 +102,12 @@ func rewrite(template string, a problems.Args) string {
 // posed calls f with many rewritten questions and their truth.
 func posed(t *testing.T, each int, f func(name, template, question, truth string)) {
 	t.Helper()
+	seen := map[string]bool{}
 	for _, m := range matchers() {
+		if seen[m.name] {
+			continue
+		}
+		seen[m.name] = true
 		g, ok := problems.ByName(m.name)
 		if !ok {
 			t.Fatalf("there is no generator %q", m.name)

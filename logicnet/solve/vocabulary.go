@@ -29,7 +29,17 @@ var neutral = words(`
 	presented working posed dive diving dig delve delving tackle tackling ponder pondering pondered
 	equal equals equivalent value values number numbers amount corresponding resulting following specific particular certain
 	possible able ready keen trying delve clear clarify insight insights guide assistance enlighten methodically
-	whose analyzing analysing would-be mind interest task hand
+	myself some something anything everything lately recently always often sometimes ever still already maybe perhaps probably certainly definitely absolutely totally
+	genuinely honestly passionate passion thrilled amazed amazing bit fascination love loves enjoy enjoying enjoyed enjoyable  better best good deep deeper
+	further  geometry  algebra algebraic arithmetic trigonometry statistics calculus numerical  shape shapes
+	figured concepts principles fundamentals basics world realm journey adventure mystery mysteries intricacies thoughts mental mindful attention matter topic topics subject
+	percentages fractions exponents   moment while lately coming upcoming lesson lessons class experiment analysis analyses
+	discussion context purposes purpose sake formula formulas approach method methods steps step process properly correctly correct  efficiently
+	hoping hope glad happy eagerly desperately truly seem seems seemed feel feeling felt sounds sound wonders
+	sort kind type way ways manner  specifically particularly especially essentially basically namely regarding concerning involving involves
+	 walk  throughout clarity confident confidence expertise skills skill knowledge support advice thinker mathematicians data-driven everyone's
+	person people fellow peers expert experts professional background field career daily life real-world practical 
+	whose analyzing analysing mind interest task hand
 `)
 
 // asking are the words that ask for the value of an expression, leading those that may stand right before it, trailing those after it.
@@ -37,7 +47,7 @@ var (
 	asking = words(`what what's much calculate calculating compute computing evaluate evaluating determine determining find finding figure
 		solve solving`)
 	leading  = words(`what what's much calculate compute evaluate determine find solve is are does do of the value result out expression : ,`)
-	trailing = words(`equal equals to is please exactly thanks , . ? =`)
+	trailing = words(`together equal equals to is please exactly thanks , . ? =`)
 )
 
 func words(list string) map[string]bool {
