@@ -246,23 +246,26 @@ func (c *comparer) scalars(t, a shape) verdict {
 			t.places, a.places = -1, -1
 		}
 	}
-	v := c.numbers(t, a, tv, av)
-	if t.percent != a.percent && v != yes {
-		hundred := integer(100)
-		var err error
-		if t.percent {
-			t.places = -1
-			tv, err = quo(tv, hundred)
-		} else {
-			a.places = -1
-			av, err = quo(av, hundred)
-		}
-		if err != nil {
-			return unknown
-		}
+	v := no
+	if t.percent == a.percent || t.percent || c.reader.vocabulary["percent"] {
+		// A missing percent sign is forgiven; one too many is when percent are asked for.
 		v = c.numbers(t, a, tv, av)
 	}
-	return v
+	if t.percent == a.percent || v == yes {
+		return v
+	}
+	hundred := integer(100)
+	if t.percent {
+		t.places = -1
+		tv, err1 = quo(tv, hundred)
+	} else {
+		a.places = -1
+		av, err2 = quo(av, hundred)
+	}
+	if err1 != nil || err2 != nil {
+		return unknown
+	}
+	return c.numbers(t, a, tv, av)
 }
 
 // numbers compares two numbers: exactly, to all bits but the last 76 where one is not a fraction, and as rounded where one is a decimal

@@ -18,7 +18,7 @@ func decide(t Task, answer string) (Result, bool) {
 	if answer == "" {
 		return incorrect(ByText, "empty answer"), true
 	}
-	if canonical(t.Truth) == canonical(answer) {
+	if text := canonical(answer); answer == strings.TrimSpace(t.Truth) || text != "" && text == canonical(t.Truth) {
 		return correct(ByText, "same text"), true
 	}
 	c := newComparer(vocabulary(t))
@@ -71,6 +71,9 @@ func vocabulary(t Task) map[string]bool {
 	}
 	for _, w := range strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) }) {
 		m[w] = true
+	}
+	if strings.Contains(text, "%") || m["percentage"] {
+		m["percent"] = true
 	}
 	return m
 }

@@ -109,9 +109,10 @@ func (e *expression) product() (*node, error) {
 	return n, err
 }
 
-// timesLetter reports whether an x stands between two numbers, which is a multiplication.
+// timesLetter reports whether an x stands alone between two numbers, which is a multiplication (0x10 is not).
 func (e *expression) timesLetter() bool {
-	return e.i > 0 && e.i+1 < len(e.t) && e.t[e.i].kind == 'w' && e.t[e.i].text == "x" && e.t[e.i-1].kind == 'n' && e.t[e.i+1].kind == 'n'
+	return e.i > 0 && e.i+1 < len(e.t) && e.t[e.i].kind == 'w' && e.t[e.i].text == "x" && e.t[e.i].gap && e.t[e.i+1].gap &&
+		e.t[e.i-1].kind == 'n' && e.t[e.i+1].kind == 'n'
 }
 
 // startsFactor reports whether the next token begins a factor that may follow another without a sign: a letter, a call or a bracket.
@@ -316,7 +317,7 @@ func (n *node) variables(names map[string]bool) {
 	}
 }
 
-// uses reports whether n contains a call of an opaque function, or the imaginary unit.
+// opaque reports whether n contains a call of an opaque function, or the imaginary unit.
 func (n *node) opaque() bool {
 	return opaqueFunctions[n.op] || n.op == "v" && n.name == "i" || slices.ContainsFunc(n.args, (*node).opaque)
 }

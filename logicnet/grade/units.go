@@ -131,6 +131,8 @@ var unitless = map[string]bool{
 	"billion": true, "trillion": true, "the": true, "mod": true, "modulo": true, "factorial": true, "wrong": true, "incorrect": true,
 	"approximately": true, "about": true, "least": true, "most": true, "between": true, "never": true, "isn": true, "sin": true, "cos": true,
 	"tan": true, "log": true, "exp": true, "sqrt": true, "root": true, "abs": true, "double": true, "twice": true, "triple": true, "per": true,
+	"below": true, "above": true, "under": true, "zero": true, "plusminus": true, "fewer": true, "greater": true, "lower": true, "without": true,
+	"hundredth": true, "tenth": true, "thousandth": true, "third": true, "quarter": true, "fourth": true, "fifth": true, "opposite": true,
 }
 
 // singular drops a plural s from the last word, and from the first of "miles per hour".
