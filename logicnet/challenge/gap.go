@@ -106,14 +106,27 @@ var notations = []struct {
 	{"common multiple", true, []string{"lcm", "common multiple"}, nil},
 }
 
-// operations looks for operations that are lost or added, wherever they stand.
-func operations(question, rewrite []rune) error {
+// unframed returns the problem in the legacy frame, or all of a question that stands in none. Section 6.4.
+func unframed(question string) string {
+	inner, ok1 := strings.CutPrefix(question, "Find the solution of this math problem:\n---\nTopic: ")
+	_, inner, ok2 := strings.Cut(inner, ".\n")
+	inner, ok3 := strings.CutSuffix(inner, "\n---\n")
+	if ok1 && ok2 && ok3 {
+		return inner
+	}
+	return question
+}
+
+// operations looks for operations that are lost or added, wherever they stand. full is the question with its frame, whose topic may name
+// an operation.
+func operations(full string, question, rewrite []rune) error {
 	q, r := strings.ToLower(string(question)), strings.ToLower(string(rewrite))
+	topic := strings.ToLower(full)
 	for _, n := range notations {
 		switch {
 		case containsAny(q, n.of) && !containsAny(r, n.of) && !containsAny(r, n.become):
 			return fmt.Errorf("%w: %s is gone", ErrCheck, n.name)
-		case n.both && containsAny(r, n.of) && !containsAny(q, n.of) && !containsAny(q, n.become):
+		case n.both && containsAny(r, n.of) && !containsAny(topic, n.of) && !containsAny(topic, n.become) && !containsAny(q, n.of):
 			return fmt.Errorf("%w: %s is new", ErrCheck, n.name)
 		}
 	}

@@ -139,9 +139,10 @@ func sign(rs []rune, i int) (at int, ok bool) {
 //   - -5, minus 5 and (−5) are the same, and so are 7% and 7 percent.
 //   - Inside of brackets commas part numbers, so that (613,111) are two.
 //   - Number words count as digits: seventeen, twenty-one, two thirds, third, twice. The words one, first and second may be added.
+//   - Of a question in the legacy frame, what stands in the frame counts: a topic such as "Fourth angle" is no number of the problem.
 //   - What stands between two numbers must go on meaning the same as far as it can be told: see gapError.
 func CheckNumbers(question, rewrite string) error {
-	q, r := []rune(plain(question)), []rune(plain(rewrite))
+	q, r := []rune(plain(unframed(question))), []rune(plain(unframed(rewrite)))
 	want, got := numbersOf(q), numbersOf(r)
 	if len(want) > maxNumbers || len(got) > maxNumbers {
 		return fmt.Errorf("%w: more than %d numbers", ErrCheck, maxNumbers)
@@ -150,7 +151,7 @@ func CheckNumbers(question, rewrite string) error {
 	for _, kept := range [][]number{got, without(got, nil), without(got, want)} {
 		err := sameOrder(q, r, want, kept)
 		if err == nil {
-			return operations(q, r)
+			return operations(question, q, r)
 		}
 		if first == nil {
 			first = err
@@ -161,17 +162,23 @@ func CheckNumbers(question, rewrite string) error {
 
 // CheckNumbersAnyOrder is CheckNumbers for texts whose numbers may have changed places. It cannot tell 29-72 from 72-29.
 func CheckNumbersAnyOrder(question, rewrite string) error {
-	q, r := []rune(plain(question)), []rune(plain(rewrite))
+	q, r := []rune(plain(unframed(question))), []rune(plain(unframed(rewrite)))
 	count := map[string]int{}
 	for _, n := range numbersOf(q) {
 		count[n.text]++
 	}
-	var extra *number
-	for _, n := range numbersOf(r) {
-		if count[n.text] > 0 {
-			count[n.text]--
-		} else if extra == nil && !n.soft {
-			extra = &n
+	var extra string
+	numbers := numbersOf(r)
+	for _, soft := range []bool{false, true} { // what is a number for certain comes first
+		for _, n := range numbers {
+			if n.soft != soft {
+				continue
+			}
+			if count[n.text] > 0 {
+				count[n.text]--
+			} else if extra == "" && !n.soft {
+				extra = n.text
+			}
 		}
 	}
 	for _, n := range numbersOf(q) {
@@ -179,10 +186,10 @@ func CheckNumbersAnyOrder(question, rewrite string) error {
 			return fmt.Errorf("%w: %s is missing", ErrCheck, shown(n.text))
 		}
 	}
-	if extra != nil {
-		return fmt.Errorf("%w: %s is too much", ErrCheck, shown(extra.text))
+	if extra != "" {
+		return fmt.Errorf("%w: %s is too much", ErrCheck, shown(extra))
 	}
-	return operations(q, r)
+	return operations(question, q, r)
 }
 
 // without returns numbers without the soft ones; where want is given, without those alone that it does not have in their place.
