@@ -24,8 +24,8 @@ func (t *Trainer) packJobs() []func() {
 		fw, bw := kernel.NewPacked(n, k), kernel.NewPacked(k, n)
 		*forward, *backward = fw, bw
 		jobs = append(jobs, func() {
-			fw.Repack(at.of(t.theta))
-			bw.RepackTransposed(at.of(t.theta))
+			fw.Repack(at.of(t.used))
+			bw.RepackTransposed(at.of(t.used))
 		})
 	}
 	t.packs.layers = make([]layerPanels, c.Layers)

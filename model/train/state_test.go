@@ -14,10 +14,17 @@ import (
 
 // TestResume compares a run of four steps with one interrupted after two.
 func TestResume(t *testing.T) {
+	for _, narrow := range []bool{false, true} {
+		testResume(t, narrow)
+	}
+}
+
+func testResume(t *testing.T, narrow bool) {
+	t.Helper()
 	cfg := shape("Qwen3ForCausalLM", nil)
 	batch := randomBatch(rand.New(rand.NewPCG(3, 4)), cfg.VocabSize, 20, 31)
 	start := func(seed uint64) *Trainer {
-		tr, err := New(cfg, seed, Options{WeightDecay: 0.1})
+		tr, err := New(cfg, seed, Options{WeightDecay: 0.1, BF16: narrow})
 		if err != nil {
 			t.Fatal(err)
 		}

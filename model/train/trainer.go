@@ -59,6 +59,7 @@ type Options struct {
 	WeightDecay float64 // on matrices only; 0: none
 	ClipNorm    float64 // 0: 1. Negative: no clipping.
 	Recompute   bool    // keep only the inputs of the layers and compute the rest again on the way back: memory of one layer, a third more work, no effect on results.
+	BF16        bool    // compute with copies of the weights that are rounded to bf16, as a bf16 checkpoint has them; steps change the f32 masters, so that no small change is lost. 4 bytes a parameter.
 	KeepProbs   int     // 0: 64 MiB. Bytes of attention probabilities kept a layer instead of recomputed; no effect on results.
 }
 
@@ -104,6 +105,7 @@ type Trainer struct {
 	rope *model.Rope
 
 	theta, m, v, grad []float32
+	used              []float32 // what is computed with: theta itself, or its copy rounded to bf16
 	steps             int
 
 	packs   packedWeights
@@ -165,6 +167,9 @@ func newTrainer(cfg model.Config, opt Options) (*Trainer, error) {
 	}
 	f := func() []float32 { return kernel.Aligned(lay.total) }
 	t.theta, t.m, t.v, t.grad = f(), f(), f(), f()
+	if t.used = t.theta; t.opt.BF16 {
+		t.used = f()
+	}
 	for range t.opt.Lanes {
 		t.lanes = append(t.lanes, &lane{cfg: &t.cfg, lay: lay, rope: t.rope, grad: f()})
 	}
@@ -237,10 +242,10 @@ func (t *Trainer) evaluate(batch []Example, loss LossFunc, backward bool) (Metri
 				}
 			}
 			space.fit(rows, longest, probs)
-			space.forward(l, t.theta, &t.packs, pieces, batch, rows)
+			space.forward(l, t.used, &t.packs, pieces, batch, rows)
 			space.headLoss(l, &t.packs, t.targets[b], rows, loss, backward)
 			if backward {
-				space.backward(l, t.theta, &t.packs, pieces, batch, rows)
+				space.backward(l, t.used, &t.packs, pieces, batch, rows)
 			}
 		}
 	}
@@ -279,5 +284,23 @@ func (t *Trainer) spread(n int, f func(space *workspace, i int)) {
 }
 
 func (t *Trainer) repackAll() {
+	if t.opt.BF16 {
+		t.round()
+	}
 	t.spread(len(t.repack), func(_ *workspace, i int) { t.repack[i]() })
+}
+
+// round makes the copies that are computed with, a piece a task.
+func (t *Trainer) round() {
+	const piece = 1 << 16
+	n := (len(t.theta) + piece - 1) / piece
+	t.spread(n, func(_ *workspace, i int) {
+		from, to := i*piece, min((i+1)*piece, len(t.theta))
+		var narrow [256]uint16
+		for at := from; at < to; at += len(narrow) {
+			end := min(at+len(narrow), to)
+			kernel.F32ToBF16(narrow[:end-at], t.theta[at:end])
+			kernel.BF16ToF32(t.used[at:end], narrow[:end-at])
+		}
+	})
 }
