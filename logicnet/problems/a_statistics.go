@@ -141,6 +141,8 @@ func statisticsA() []*Generator {
 			Valid: between(-1e6, 1e6),
 			Answer: func(a Args) string {
 				mean, variance := moments(a)
+				off := mean - round2(mean) // the deviations are taken from the rounded mean
+				mean, variance = mean-off, variance+float64(off*off)
 				return "The Mean is $" + repr(round2(mean)) + "$, Standard Deviation is $" + repr(round2(variance)) +
 					"$, Variance is $" + repr(round2(math.Sqrt(variance))) + "$"
 			}},

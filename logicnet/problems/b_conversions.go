@@ -19,27 +19,39 @@ func conversions() []*Generator {
 		}
 	}
 	return []*Generator{
-		{ID: 73, Name: "binary_2s_complement", Topic: "computer_science", Form: "2's complement of $%d = $",
+		{ID: 73, Name: "binary_2s_complement", Topic: "computer_science",
+			Ask: func(a Args) string { return "2's complement of $" + digits(a[0]) + " = $" },
+			Parse: func(q string) (Args, bool) {
+				q, ok := strings.CutPrefix(q, "2's complement of $")
+				if q == " = $" {
+					return Args{0}, ok
+				}
+				a, okay := ints(q)
+				return a, ok && okay && len(a) == 1
+			},
 			Defaults: Params{"maxDigits": 10},
 			Draw: func(r *cpython.Rand, p Params) Args {
 				n := 0
 				for range r.RandInt(1, p["maxDigits"]) {
 					n = 10*n + r.RandInt(0, 1)
 				}
-				if n == 0 {
-					return nil // the reference asks for the complement of no digits
-				}
-				return Args{n}
+				return Args{n} // which may be nothing: the reference asks for the complement of no digits, too
 			},
-			Valid: func(a Args) bool { return a[0] > 0 && strings.Trim(strconv.Itoa(a[0]), "01") == "" },
+			Valid: func(a Args) bool { return a[0] >= 0 && strings.Trim(strconv.Itoa(a[0]), "01") == "" },
 			Answer: func(a Args) string {
-				s := strconv.Itoa(a[0])
+				s := digits(a[0])
+				if s == "" {
+					return "$$"
+				}
 				n, _ := strconv.ParseUint(s, 2, 64)
 				return "$" + strconv.FormatUint((1<<len(s))-n, 2) + "$"
 			},
 			Check: func(a Args, answer string) bool { // what follows the last one stays, it too; what precedes flips
-				s := strconv.Itoa(a[0])
+				s := digits(a[0])
 				last := strings.LastIndex(s, "1")
+				if last < 0 {
+					return false
+				}
 				flip := strings.Map(func(r rune) rune { return '0' + '1' - r }, s[:last])
 				return Truth(answer) == strings.TrimLeft(flip+s[last:], "0")
 			},
@@ -158,3 +170,6 @@ func unroman(s string) int {
 	}
 	return n
 }
+
+// digits writes a number without leading zeros, of which zero has nothing else.
+func digits(n int) string { return strings.TrimLeft(strconv.Itoa(n), "0") }

@@ -125,9 +125,9 @@ func integerLine(a Args) string {
 	}
 	switch {
 	case x == 0:
-		return named(y) + "y = " + strconv.Itoa(c)
+		return "$" + named(y) + "y = " + strconv.Itoa(c) + "$"
 	case y == 0:
-		return named(x) + "x = " + strconv.Itoa(-c)
+		return "$" + named(x) + "x = " + strconv.Itoa(-c) + "$"
 	case c > 0:
 		return fmt.Sprintf("$%sy = %sx + %d$", named(y), named(x), c)
 	}

@@ -45,6 +45,9 @@ func raise(b, n int) *big.Int {
 // cents returns repr of a float that is given in hundredths.
 func cents(n int) string { return repr(float64(n) / 100) }
 
+// places writes a number of hundredths with both of its decimals.
+func places(n int) string { return fmt.Sprintf("%d.%02d", n/100, n%100) }
+
 // inCents returns a float of two decimals in hundredths.
 func inCents(f float64) int { return int(math.Round(f * 100)) }
 

@@ -100,7 +100,7 @@ func samples() []*Generator {
 			Ask: func(a Args) string {
 				return fmt.Sprintf("Someone tested positive for a nasty disease which only $%s$%% of the population have. Test sensitivity "+
 					"(true positive) is equal to $SN=%s$%% whereas test specificity (true negative) $SP=%s$%%. What is the probability "+
-					"that this guy really has that disease?", cents(a[0]), cents(a[1]), cents(a[2]))
+					"that this guy really has that disease?", places(a[0]), places(a[1]), places(a[2]))
 			},
 			Parse: inHundredths, Valid: func(a Args) bool { return len(a) == 3 && within(a, 0, 1e4) && bayes(a) != nil },
 			Answer: func(a Args) string {

@@ -40,10 +40,8 @@ func setOperation() *Generator {
 		Answer: func(args Args) string {
 			a, b := shownSet(args[1:1+args[0]]), shownSet(args[1+args[0]:])
 			union, small, large := a.copy(), a, b
-			for _, v := range b.elements() {
-				union.add(v)
-			}
-			if b.used() < a.used() {
+			union.merge(b)
+			if b.used() <= a.used() {
 				small, large = b, a
 			}
 			odd := b.copy()
@@ -129,16 +127,26 @@ func shownSet(order Args) *pythonSet {
 	return found
 }
 
-// slot returns where v is, or where it would be put.
+// slot returns where v is, or where it would be put: the first slot on its way that an element left, or a free one.
 func (s *pythonSet) slot(v int) int {
-	mask := len(s.table) - 1
+	mask, left := len(s.table)-1, -1
 	for i, perturb := v&mask, v; ; {
 		probes := 0
 		if i+9 <= mask {
 			probes = 9
 		}
 		for j := i; j <= i+probes; j++ {
-			if s.table[j] == 0 || s.table[j] == v {
+			switch s.table[j] {
+			case v:
+				return j
+			case -1:
+				if left < 0 {
+					left = j
+				}
+			case 0:
+				if left >= 0 {
+					return left
+				}
 				return j
 			}
 		}
@@ -154,6 +162,10 @@ func (s *pythonSet) discard(v int) { s.table[s.slot(v)] = -1 }
 func (s *pythonSet) add(v int) {
 	i := s.slot(v)
 	if s.table[i] == v {
+		return
+	}
+	if s.table[i] == -1 {
+		s.table[i] = v
 		return
 	}
 	s.table[i] = v
@@ -190,6 +202,16 @@ func (s *pythonSet) copy() *pythonSet {
 	}
 	c.fill = s.used()
 	return c
+}
+
+// merge adds the elements of another set, for which it makes room at once.
+func (s *pythonSet) merge(other *pythonSet) {
+	if mask := len(s.table) - 1; (s.fill+other.used())*5 >= mask*3 {
+		s.resize((s.used() + other.used()) * 2)
+	}
+	for _, v := range other.elements() {
+		s.add(v)
+	}
 }
 
 func (s *pythonSet) filter(keep func(int) bool) *pythonSet {
