@@ -39,6 +39,7 @@ var dollars = map[string]struct {
 	text *regexp.Regexp
 	with string
 }{
+	"binary_2s_complement":       {regexp.MustCompile(`^2's complement of ([01]+) =$`), `2's complement of $$$1 = $$`},
 	"power_rule_differentiation": {regexp.MustCompile(`^Differentiate (.+)$`), `Differentiate $$$1$$`},
 	"system_of_equations":        {regexp.MustCompile(`^Given (.+) and (.+), solve for x and y\.$`), `Given $$$1$$ and $$$2$$, solve for $$x$$ and $$y$$.`},
 	"linear_equations": {regexp.MustCompile(`^Given the equations (.+) and (.+), solve for x and y$`),
