@@ -75,11 +75,11 @@ func characterError(question, rewrite string) error {
 var instructions = []string{
 	"<|", "|>", "[inst]", "[/inst]", "<<sys>>", "</s>", "<think", "</think", "```", "<original_question", "</original_question", "<question", "</question",
 	"system:", "assistant:", "user:", "### ", "system prompt", "previous instruction", "prior instruction", "above instruction", "ignore all", "ignore the above",
-	"ignore previous", "disregard", "as an ai", "language model", "i'm sorry", "i am sorry", "i cannot", "i can't", "i'm unable",
-	"rephras", "rewrit", "reword", "paraphras", "persona", "original question", "original problem", "simulating", "inquisitive tone", "thoughtful tone",
-	"meticulous tone", "enthusiastic tone", "serious tone", "playful tone", "here is the question", "here's the question", "here is the problem:",
-	"here is your", "here's your", "step-by-step solution:", "solution:", "answer:", "final answer", "\\boxed", "the solution is", "correct answer is",
-	"in digits and in the same order", "do not include the solution", "to solve this, we", "to find the answer, we",
+	"ignore previous", "disregard", "as an ai", "language model", "i'm sorry", "i am sorry", "i cannot help", "i can't help", "i cannot assist",
+	"i can't assist", "i'm unable to", "rephras", "rewrit", "reword", "paraphras", "specified persona", "original question", "original problem", "simulating",
+	"inquisitive tone", "thoughtful tone", "meticulous tone", "enthusiastic tone", "serious tone", "playful tone", "here is the question",
+	"here's the question", "here is the problem:", "here is your", "here's your", "solution:", "answer:", "final answer is", "\\boxed", "the solution is:",
+	"the correct answer is", "in the same order, and add no", "do not include the solution", "to solve this, we", "to find the answer, we",
 }
 
 // instructionError refuses a rewrite with text that is no question.

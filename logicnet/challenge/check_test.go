@@ -17,6 +17,7 @@ func TestCheck(t *testing.T) {
 		"itself":           {apples, ""},
 		"good":             {"I'm puzzled: Tom's 5 apples minus the 3 he gave his sister leaves how many, exactly?", ""},
 		"as a teacher":     {"As a teacher I ask my class: Tom has 5 apples and gives away 3. How many remain?", ""},
+		"puzzled":          {"Personally I can't see what the solution is when Tom has 5 apples and gives 3 away. How many are left?", ""},
 		"blank":            {"   \n", "blank"},
 		"empty":            {"", "blank"},
 		"too short":        {"5, 3?", "characters"},

@@ -65,6 +65,8 @@ func FuzzParseTask(f *testing.F) {
 		if err == nil && (errReference != nil || hardened != reference || hardened.Answer != Clean(hardened.Answer) || len(hardened.Answer) > maxTask) {
 			t.Errorf("%s: %+v and %+v, %v", body, hardened, reference, errReference)
 		}
-		Choice(string(body), "A")
+		if got, ok := Choice(string(body), "A"); ok && got[:3] != "A. " {
+			t.Errorf("%q: %q", body, got)
+		}
 	})
 }
