@@ -8,7 +8,7 @@ import (
 
 // number is a number of a plain text.
 type number struct {
-	text       string // its digits with a sign and a percent sign: the same for equal numbers
+	text       string // its digits with a sign, ^ for an exponent, and a percent sign: the same for equal numbers
 	soft       bool   // a word that is often no number
 	start, end int    // where it stands, in characters; the sign belongs to it
 }
@@ -94,6 +94,13 @@ func scan(rs []rune, i int, list bool) number {
 		n.text = "-" + n.text
 		n.start = at
 	}
+	k = n.start - 1
+	for k >= 0 && strings.ContainsRune(" {(", rs[k]) {
+		k--
+	}
+	if k >= 0 && rs[k] == '^' {
+		n.text = "^" + n.text // so that x^2 does not become x2
+	}
 	return n
 }
 
@@ -137,6 +144,7 @@ func sign(rs []rune, i int) (at int, ok bool) {
 //   - 1,234 and 1234 are the same number, and so are 2.50 and 2.5, .5 and 0.5, ½ and 1/2 and \frac{1}{2}, x² and x^2 and x squared. 2/4 is
 //     not 1/2, and 010 is not 10.
 //   - -5, minus 5 and (−5) are the same, and so are 7% and 7 percent.
+//   - An exponent is none but an exponent: x^2 is not x2.
 //   - Inside of brackets commas part numbers, so that (613,111) are two.
 //   - Number words count as digits: seventeen, twenty-one, two thirds, third, twice. The words one, first and second may be added.
 //   - Of a question in the legacy frame, what stands in the frame counts: a topic such as "Fourth angle" is no number of the problem.
