@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
@@ -56,7 +58,7 @@ func newDevnet(t terminal) *cobra.Command {
 					return err
 				}
 			}
-			for _, name := range []string{devnet.FlagSeed, devnet.FlagRules, devnet.FlagBlockTime, devnet.FlagMiners, devnet.FlagCheaters, devnet.FlagValidators} {
+			for _, name := range []string{devnet.FlagSeed, devnet.FlagRules, devnet.FlagBlockTime, devnet.FlagMiners, devnet.FlagCheaters, devnet.FlagValidators, devnet.FlagLogicNet} {
 				if cmd.Flags().Changed(name) {
 					cfg.Given = append(cfg.Given, name)
 				}
@@ -71,6 +73,7 @@ func newDevnet(t terminal) *cobra.Command {
 	flags.IntVar(&cfg.Miners, devnet.FlagMiners, cfg.Miners, "number of honest miners")
 	flags.StringVar(&f.cheaters, devnet.FlagCheaters, "all", "cheaters: a number, none, or names with commas: zero-sketch, copier, false-reward, other-model, edited-prompt")
 	flags.IntVar(&cfg.Validators, devnet.FlagValidators, cfg.Validators, "number of validators")
+	flags.BoolVar(&cfg.LogicNet, devnet.FlagLogicNet, runtime.GOMAXPROCS(0) >= 2, "run a LogicNet on a second subnet of the chain; on where there are two cores")
 	flags.StringVar(&cfg.RulesName, devnet.FlagRules, cfg.RulesName, "rules of the network: hardened or reference")
 	flags.Uint64Var(&cfg.Seed, devnet.FlagSeed, cfg.Seed, "seed of all identities")
 	flags.StringVar(&cfg.Data, "data", "", "folder to keep the network in; a temporary one otherwise")
@@ -128,7 +131,7 @@ func newShow(t terminal, n *devnet.Network, f devnetFlags, end func()) func(*sta
 			return live.Run()
 		}
 	}
-	scribe := devnet.NewScribe(n.Members(), time.Now(), devnet.Palette{On: t.colour})
+	scribe := devnet.NewScribe(slices.Concat(n.Members(), n.LogicMembers()), time.Now(), devnet.Palette{On: t.colour})
 	fmt.Fprintln(t.out, n.Title())
 	return func(events *status.Subscription) error {
 		return each(events, t.out, end, func(w io.Writer, all []status.Event) error {

@@ -46,6 +46,8 @@ type Settings struct {
 	Validators int `json:"validators"`
 	// Guests says that a miner and a validator are registered that others run. It follows Config.Expose.
 	Guests bool `json:"guests,omitempty"`
+	// LogicNet says that the chain has a second subnet with a LogicNet of its own.
+	LogicNet bool `json:"logicnet,omitempty"`
 }
 
 // The names of settings, as flags have them.
@@ -56,6 +58,7 @@ const (
 	FlagMiners     = "miners"
 	FlagCheaters   = "cheaters"
 	FlagValidators = "validators"
+	FlagLogicNet   = "logicnet"
 )
 
 // Bounds of a network in one process.

@@ -187,10 +187,12 @@ func (s Settings) differs(cfg Config) error {
 		FlagMiners:     s.Miners == cfg.Miners,
 		FlagCheaters:   slices.Equal(s.Cheaters, cfg.Cheaters),
 		FlagValidators: s.Validators == cfg.Validators,
+		FlagLogicNet:   s.LogicNet == cfg.LogicNet,
 	}
 	values := map[string]string{
 		FlagSeed: fmt.Sprint(s.Seed), FlagRules: s.RulesName, FlagBlockTime: s.BlockTime.String(), FlagMiners: fmt.Sprint(s.Miners),
 		FlagCheaters: orNone(strings.Join(s.Cheaters, ",")), FlagValidators: fmt.Sprint(s.Validators),
+		FlagLogicNet: fmt.Sprint(s.LogicNet),
 	}
 	if cfg.Expose && !s.Guests {
 		return WithHint(fmt.Errorf("couldn't let others into %s: %w: it was made without --expose, so nobody is registered for them", cfg.Data, ErrOtherNetwork),

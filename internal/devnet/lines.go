@@ -1,6 +1,7 @@
 package devnet
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,6 +21,8 @@ func (v Verbosity) Shows(e status.Event, first int64) bool {
 		return v >= 2
 	case status.Phase, status.Group, status.Dropped, status.Start, status.Checkpoint:
 		return v >= 1
+	case status.Answered, status.Graded:
+		return v >= 2
 	case status.Stop:
 		return v >= 1 || e.Reason != ""
 	case status.Skipped:
@@ -52,15 +55,22 @@ type Scribe struct {
 	Start time.Time
 	names map[string]string // by hotkey
 	uids  map[int]string
-	named *strings.Replacer
-	width int
+	// logicNames are LogicNet's members by UID.
+	logicNames map[int]string
+	named      *strings.Replacer
+	width      int
 }
 
 // NewScribe makes a scribe who knows the members by name.
 func NewScribe(members []Member, start time.Time, p Palette) *Scribe {
-	s := &Scribe{Palette: p, Start: start, names: map[string]string{}, uids: map[int]string{}}
+	s := &Scribe{Palette: p, Start: start, names: map[string]string{}, uids: map[int]string{}, logicNames: map[int]string{}}
 	for _, m := range members {
-		s.names[m.Address()], s.uids[m.UID] = m.Name, m.Name
+		s.names[m.Address()] = m.Name
+		if m.Role == LogicMiner || m.Role == LogicValidator {
+			s.logicNames[m.UID] = m.Name
+		} else {
+			s.uids[m.UID] = m.Name
+		}
 		s.width = max(s.width, len(m.Name))
 	}
 	s.named = nameHotkeys(members)
@@ -107,6 +117,9 @@ func (s *Scribe) text(e status.Event) string {
 	case status.Block:
 		return fmt.Sprintf("block %d of window %d", e.Block, e.Window)
 	case status.Phase:
+		if e.Role == string(LogicValidator) {
+			return fmt.Sprintf("round %d: %s", e.Window, e.Phase)
+		}
 		if e.Reason != "" {
 			return fmt.Sprintf("window %d: %s, %s", e.Window, e.Phase, e.Reason)
 		}
@@ -125,6 +138,8 @@ func (s *Scribe) text(e status.Event) string {
 		return s.verdict(e)
 	case status.Weights:
 		return fmt.Sprintf("window %d: ", e.Window) + p.Bold("set weights") + " " + s.weights(e)
+	case LogicWeights:
+		return p.Bold("set weights") + " on LogicNet: " + s.logic(e)
 	case status.Fault:
 		return p.Yellow(e.Reason)
 	case status.Answered:
@@ -179,6 +194,20 @@ func (s *Scribe) weights(e status.Event) string {
 			continue
 		}
 		parts = append(parts, name+" "+percent(e.Weights[uid]))
+	}
+	if len(parts) == 0 {
+		return "for nobody"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// logic lists a vector of LogicNet by name.
+func (s *Scribe) logic(e status.Event) string {
+	var parts []string
+	for _, uid := range uids(e.Weights) {
+		if x := e.Weights[uid]; x > 0 {
+			parts = append(parts, cmp.Or(s.logicNames[uid], fmt.Sprintf("UID %d", uid))+" "+percent(x))
+		}
 	}
 	if len(parts) == 0 {
 		return "for nobody"

@@ -42,6 +42,8 @@ type Network struct {
 	first    int64     // the first window that can be mined
 	began    time.Time // when Open was called
 
+	logic *logicNet // nil where the network has none
+
 	doors  *http.Server // the beacon for others; nil unless exposed
 	lobby  string       // the folder with what others need to take part; empty unless exposed
 	ending atomic.Bool  // roles are being stopped
@@ -78,6 +80,9 @@ func Open(ctx context.Context, cfg Config, registry *status.Registry) (_ *Networ
 		return nil, err
 	}
 	if err := n.openChain(ctx); err != nil {
+		return nil, err
+	}
+	if err := n.openLogic(ctx); err != nil {
 		return nil, err
 	}
 	if err := n.found(ctx); err != nil {
@@ -152,8 +157,12 @@ func (n *Network) openChain(ctx context.Context) (err error) {
 	for _, m := range n.members {
 		subnet.Neurons = append(subnet.Neurons, subtensor.Neuron{Hotkey: m.Address(), Coldkey: m.coldkey(n.folder.made.Settings), Stake: m.Stake, Permit: m.Role == Validator})
 	}
+	subnets := []subtensor.Subnet{subnet}
+	if n.folder.made.LogicNet {
+		subnets = append(subnets, n.folder.made.logicSubnet(params))
+	}
 	genesis := subtensor.Genesis{
-		Name: fmt.Sprintf("nanteos devnet %d", n.folder.made.Seed), Time: n.folder.made.Genesis, Subnets: []subtensor.Subnet{subnet},
+		Name: fmt.Sprintf("nanteos devnet %d", n.folder.made.Seed), Time: n.folder.made.Genesis, Subnets: subnets,
 		StatefulEpochs: true, // as the chain has had since 2026; SDK 11 sets no weights without
 		Balances:       map[string]uint64{n.folder.made.Settings.guestColdkey().Address(): 1000 * rao},
 	}
@@ -161,7 +170,10 @@ func (n *Network) openChain(ctx context.Context) (err error) {
 		Path: n.folder.chain(), Genesis: genesis, BlockTime: n.folder.made.BlockTime, ChainName: "nanteos devnet",
 		Log: slog.New(status.LogHandler(n.registry, "chain", slog.LevelWarn)),
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, subtensor.ErrOtherChain):
+		return WithHint(err, "another version of nanteos made this folder: name another one for --data, or remove this one")
+	case err != nil:
 		return err
 	}
 	address := n.cfg.ChainAddress
@@ -310,6 +322,7 @@ func (n *Network) Close() error {
 	}
 	n.borrowed = nil
 	n.noisy.Unlock()
+	err = errors.Join(err, n.logic.close())
 	if n.chain != nil {
 		err = errors.Join(err, n.chain.Close())
 	}

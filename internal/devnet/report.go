@@ -26,6 +26,8 @@ type Report struct {
 	PeakMemory int64 `json:"peak_memory_bytes"`
 	// Miners are in the order of UIDs.
 	Miners []MinerReport `json:"miners"`
+	// LogicNet is what came of the second subnet, nil where there is none.
+	LogicNet *LogicReport `json:"logicnet,omitempty"`
 	// Evidence is the folder with the last window files and what is needed to explain them.
 	Evidence string `json:"evidence,omitempty"`
 }
@@ -66,6 +68,7 @@ func (n *Network) report() Report {
 		Seed: n.folder.made.Seed, RulesName: n.folder.made.RulesName, Digest: n.folder.made.Digest, Continued: !n.folder.fresh,
 		Seconds: p.Elapsed.Seconds(), FirstWeights: p.Totals.FirstWeights.Seconds(), Totals: p.Totals, Head: p.Head, PeakMemory: peakMemory(),
 	}
+	r.LogicNet = n.logic.report()
 	if !n.folder.temporary {
 		r.Data = n.folder.root
 	}

@@ -94,6 +94,9 @@ func (n *Network) Run(ctx context.Context) (Report, error) {
 			add(m.Name, func(ctx context.Context) error { return n.mine(ctx, m, r) }, r.Stop)
 		}
 	}
+	if n.logic != nil {
+		add("logicnet", n.logic.run, nil)
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- g.Run() }()
 	err := n.wait(ended, ending, &alive)
@@ -101,7 +104,7 @@ func (n *Network) Run(ctx context.Context) (Report, error) {
 	n.drain(events)
 	report := n.report()
 	if err == nil && n.cfg.Windows > 0 && ctx.Err() == nil {
-		err = report.check()
+		err = errors.Join(report.check(), report.LogicNet.check())
 	}
 	return report, errors.Join(err, n.keepEvidence(&report))
 }
@@ -168,7 +171,7 @@ func (n *Network) book(ctx context.Context, events *status.Subscription) error {
 		if n.cfg.Windows == 0 {
 			continue
 		}
-		if n.ledger.Done(n.cfg.Windows) {
+		if n.ledger.Done(n.cfg.Windows) && n.logicDone() {
 			return errDone
 		}
 		if err := n.stuck(); err != nil {

@@ -35,6 +35,10 @@ func (r Report) Text(p Palette, width int, program string) string {
 		line("%s", row)
 	}
 	r.reasons(&b, p, width, name)
+	if r.LogicNet != nil {
+		line("")
+		b.WriteString(r.LogicNet.Text(p, width))
+	}
 	if file, row, ok := r.Look(); ok {
 		line("")
 		line("look closer:")
