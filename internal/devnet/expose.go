@@ -1,11 +1,13 @@
 package devnet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,7 +30,11 @@ func (n *Network) expose() error {
 	if !n.cfg.Expose {
 		return nil
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	_, former := n.formerPlaces()
+	l, err := net.Listen("tcp", cmp.Or(former, freePort))
+	if err != nil && former != "" { // somebody else listens there now
+		l, err = net.Listen("tcp", freePort)
+	}
 	if err != nil {
 		return fmt.Errorf("couldn't serve beacon: %w", err)
 	}
@@ -61,6 +67,31 @@ func (n *Network) expose() error {
 	n.lobby = dir
 	n.registry.Emit(status.Event{Kind: status.Exposed, Node: "devnet", File: filepath.Join(dir, "network.json"), Text: d.Chain.Endpoints[0]})
 	return nil
+}
+
+// freePort is an address with any port that is free.
+const freePort = "127.0.0.1:0"
+
+// formerPlaces is where store and beacon listened when this network was last exposed. Members that run while the network starts anew look for
+// them there, and know no other place. Both are empty in a network that was never exposed, or where its description is damaged.
+func (n *Network) formerPlaces() (store, relay string) {
+	if !n.cfg.Expose || n.folder.fresh {
+		return "", ""
+	}
+	d, err := network.Read(filepath.Join(n.folder.join(), "network.json"))
+	if err != nil || d.Store == nil || d.Beacon == nil || len(d.Beacon.Relays) != 1 {
+		return "", ""
+	}
+	return localAddress(d.Store.Endpoint), localAddress(d.Beacon.Relays[0])
+}
+
+// localAddress is host and port of an http address of this machine, and empty for any other.
+func localAddress(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" || u.Hostname() != "127.0.0.1" || u.Port() == "" {
+		return ""
+	}
+	return u.Host
 }
 
 // inviteGuests writes a folder for each guest, in which its role runs without further ado, and the wallet with their keys. The keys follow from

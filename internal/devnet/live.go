@@ -206,14 +206,18 @@ func (s *screen) miner(m Standing) string {
 		}
 	}
 	phase := m.Phase
-	if !m.Running {
+	made := fmt.Sprint(m.Rollouts)
+	switch {
+	case !m.Running && m.Kind == Guest:
+		phase, made = "elsewhere", "" // what it does is seen in its files only
+	case !m.Running:
 		phase = "-"
 	}
 	weight := percent(m.Weight)
 	if s.picture.Totals.Settings == 0 {
 		weight = ""
 	}
-	row := []rune(s.columns(fmt.Sprint(m.UID), m.Name, phase, fmt.Sprint(m.Rollouts), verdict, weight))
+	row := []rune(s.columns(fmt.Sprint(m.UID), m.Name, phase, made, verdict, weight))
 	from, to := 36, 36+s.verdictRoom()
 	if len(row) > s.width || to > len(row) {
 		return cut(string(row), s.width)
@@ -236,6 +240,8 @@ func (s *screen) refusal(check, reason string) string {
 
 func (s *screen) validator(m Standing) string {
 	switch {
+	case !m.Running && m.Kind == Guest:
+		return m.Name + ": yours to run, with nanteos validate"
 	case !m.Running:
 		return m.Name + ": stopped"
 	case m.Window < s.first:

@@ -181,6 +181,26 @@ func TestScreenFits(t *testing.T) {
 	}
 }
 
+// TestScreenOfGuests tells what is known of members that somebody else runs, and doesn't call them stopped.
+func TestScreenOfGuests(t *testing.T) {
+	settings := DefaultSettings()
+	settings.Guests = true
+	story := newStory(t, settings)
+	s := &screen{ledger: story.Ledger, scribe: NewScribe(story.members, story.now, Palette{}), first: 30, length: 30, end: func() {}}
+	s.Update(tea.WindowSizeMsg{Width: 80, Height: 40})
+	story.verdict("validator-1", "guest-miner", 30, 48, "")
+	s.Update(redraw(story.now))
+	for _, want := range []string{
+		" 10 guest-miner    elsewhere        accepted 48 of window 30 ",
+		"\nguest-validator: yours to run, with nanteos validate\n",
+		"\nvalidator-1: stopped\n",
+	} {
+		if view := s.View(); !strings.Contains(view, want) {
+			t.Errorf("the screen lacks %q:\n%s", want, view)
+		}
+	}
+}
+
 func TestScreen(t *testing.T) {
 	s, _ := drawn(t, 80, 24, 0)
 	view := s.View()
