@@ -41,6 +41,9 @@ func (g Genesis) write(s *state) error {
 	return nil
 }
 
+// reserves are what a subnet's market holds of either side, in rao.
+const reserves = 1_000_000_000_000
+
 // putNetwork makes an empty network.
 func (s *state) putNetwork(netuid uint16) {
 	s.putBool(networksAdded.net(netuid), true)
@@ -91,6 +94,9 @@ func (n Subnet) write(s *state) error {
 	}
 	s.putBool(subtokenEnabled.net(id), true)
 	s.putU64(firstEmission.net(id), 1)
+	// nobody trades here; the pool says that one is worth the other, and clients divide by it
+	s.putU64(subnetTAO.net(id), reserves)
+	s.putU64(subnetAlphaIn.net(id), reserves)
 	n.Params.write(s, id)
 	for i, one := range n.Neurons {
 		hotkey, err := parseAccount("hotkey", one.Hotkey)

@@ -21,6 +21,7 @@ const (
 	codeParams    = -32602
 	codeClient    = 4003
 	maxKeysPaged  = 1000
+	maxKeys       = 10_000
 	maxQueryKeys  = 10_000
 	maxBatch      = 100
 	maxTextInEcho = 200
@@ -209,6 +210,7 @@ func makeMethods() map[string]method {
 		},
 		"state_queryStorageAt": queryStorageAt,
 		"state_getKeysPaged":   getKeysPaged,
+		"state_getKeys":        getKeys,
 
 		"author_submitExtrinsic": func(n *Node, p params) (any, *rpcError) {
 			raw, e := p.hex(0)
@@ -405,14 +407,36 @@ func getKeysPaged(n *Node, p params) (any, *rpcError) {
 	if e != nil {
 		return nil, e
 	}
+	return s.keysAfter(string(prefix), start, count), nil
+}
+
+// getKeys answers the older form, which gives all keys at once.
+func getKeys(n *Node, p params) (any, *rpcError) {
+	prefix, e := p.hex(0)
+	if e != nil {
+		return nil, e
+	}
+	s, _, e := n.stateAt(p, 1)
+	if e != nil {
+		return nil, e
+	}
+	keys := s.keysAfter(string(prefix), "", maxKeys+1)
+	if len(keys) > maxKeys {
+		return nil, &rpcError{Code: 4002, Message: fmt.Sprintf("more than %d keys; state_getKeysPaged gives them in parts", maxKeys)}
+	}
+	return keys, nil
+}
+
+// keysAfter lists the keys with a prefix behind start, at most count.
+func (s *state) keysAfter(prefix, start string, count int) []string {
 	keys := []string{}
 	if count > 0 {
-		s.root.scan(string(prefix), start, func(key string, _ []byte) bool {
+		s.root.scan(prefix, start, func(key string, _ []byte) bool {
 			keys = append(keys, hexText([]byte(key)))
 			return len(keys) < count
 		})
 	}
-	return keys, nil
+	return keys
 }
 
 func nextIndex(n *Node, p params) (any, *rpcError) {
