@@ -3,6 +3,7 @@ package bucket
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"net/http"
@@ -68,7 +69,10 @@ func (s *S3) attempt(ctx context.Context, timeout time.Duration, f func(ctx cont
 			return try + 1, nil
 		}
 		if ctx.Err() != nil {
-			return try + 1, errors.Join(ctx.Err(), err)
+			if !errors.Is(err, ctx.Err()) {
+				err = fmt.Errorf("%w: %w", ctx.Err(), err)
+			}
+			return try + 1, err
 		}
 		if err = translate(err); !passing(err) || try+1 >= maxAttempts {
 			return try + 1, err
