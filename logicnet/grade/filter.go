@@ -2,6 +2,7 @@ package grade
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -66,7 +67,12 @@ func Inspect(t Task, answer string) Finding {
 			return Finding{p.attack, p.sure}
 		}
 	}
+	seen := []string{plain}
 	for _, variant := range disguises(plain) {
+		if slices.Contains(seen, variant) {
+			continue
+		}
+		seen = append(seen, variant)
 		for _, p := range patterns {
 			if p.attack == Instruction && p.found(variant, context) {
 				return Finding{p.attack, p.sure}
@@ -103,7 +109,9 @@ func inspectCharacters(t Task, answer string) Finding {
 			return Finding{Lookalike, false}
 		}
 		if unicode.IsLetter(r) {
-			letters++
+			if letters++; strings.ContainsRune(formulaLetters, r) {
+				continue // 2πr
+			}
 			wordScripts[script(r)] = true
 			continue
 		}
@@ -125,6 +133,9 @@ func inspectCharacters(t Task, answer string) Finding {
 	}
 	return Finding{}
 }
+
+// formulaLetters are the Greek letters of formulas that look like no Latin ones; they stand beside all letters.
+const formulaLetters = "πθλμσφωδψξζγβΔΣΩΠΓΦΨΛΘΞ"
 
 // soft reports whether r is an invisible character that honest text may contain by accident.
 func soft(r rune) bool {

@@ -63,10 +63,13 @@ func TestInjectionsDeterministic(t *testing.T) {
 func TestInjectionsAroundAnswers(t *testing.T) {
 	wrong := map[string]string{"number": "41", "text": "his uncle", "truth value": "No", "expression": "3x^2 + 6"}
 	c := loadCorpus(t)
-	for _, a := range c.Attacks {
+	for i, a := range c.Attacks {
 		for _, k := range c.Tasks {
 			task := Task{Question: k.Question, Truth: k.Truth}
-			for _, form := range []string{"%s %s", "%[2]s\n%[1]s", `\boxed{%s} %s`, "The answer is %s. %s", "**%s** (%s)", `%s \text{%s}`} {
+			for j, form := range []string{"%s %s", "%[2]s\n%[1]s", `\boxed{%s} %s`, "The answer is %s. %s", "**%s** (%s)", `%s \text{%s}`} {
+				if (i+j)%2 == 0 && testing.Short() {
+					continue
+				}
 				answer := fmt.Sprintf(form, wrong[k.Name], a.Answer)
 				if r, _ := decide(task, answer); r.Outcome == Correct {
 					t.Errorf("%q for %s: %+v", answer, k.Name, r)

@@ -6,13 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// Marks that notation puts into a text in place of LaTeX; no foreign text may contain them.
-const (
-	openFraction  = '⦗'
-	closeFraction = '⦘'
-	openSet       = '⦃'
-	closeSet      = '⦄'
-)
+// notationMarks are what notation puts into a text in place of LaTeX, around fractions and sets; no foreign text may contain them.
+const notationMarks = "⦗⦘⦃⦄"
 
 // signs are the characters outside ASCII that mathematics is written with.
 var signs = map[rune]string{
@@ -54,7 +49,7 @@ var (
 // notation rewrites mathematics, LaTeX or not, into plain characters with few commands left: fractions stand in marks, roots are calls,
 // sets have braces of their own. It returns false for what it does not know, and says nothing about what the text means.
 func notation(s string) (string, bool) {
-	if !utf8.ValidString(s) || strings.ContainsAny(s, "⦗⦘⦃⦄") {
+	if !utf8.ValidString(s) || strings.ContainsAny(s, notationMarks) {
 		return "", false
 	}
 	s = bold.ReplaceAllString(s, "$1$2$3")

@@ -17,7 +17,11 @@ type pattern struct {
 // found reports whether the pattern matches text by words that context does not contain.
 func (p pattern) found(text, context string) bool {
 	for _, m := range p.re.FindAllString(text, 8) {
-		if m = strings.TrimSpace(m); m != "" && !strings.Contains(context, m) && !quoted(m, context) {
+		m = strings.TrimSpace(m)
+		if p.attack == Blob && strings.Trim(m, "0123456789") == "" {
+			continue // a long number
+		}
+		if m != "" && !strings.Contains(context, m) && !quoted(m, context) {
 			return true
 		}
 	}
@@ -100,7 +104,7 @@ var patterns = []pattern{
 	{Instruction, true, regexp.MustCompile(`\b(?:assume|suppose|consider|treat|deem|regard|accept|count)\b[^.\n]{0,40}\b(?:answers?|responses?|solutions?|submissions?|it|this|that|everything)\b[^.\n]{0,20}\b(?:correct|right|true|valid|equivalent)`)},
 	{Instruction, true, regexp.MustCompile(`\b(?:match(?:es|ing)?|equals?|identical to|same as|equivalent to|consistent with|agrees? with) (?:with )?(?:the |your )?(?:\w+ )?(?:truth|reference|expected|correct answer|right answer|solution key|key|official|gold\w*)`)},
 	{Instruction, true, regexp.MustCompile(`\b(?:no matter what|regardless of|for educational purposes|from now on|as instructed|per (?:the )?(?:instructions|policy)|by (?:order|policy)|whatever (?:the|is|was)|independently of|always (?:return|output|say|respond|answer|correct|mark|grade)|in any case (?:return|say))`)},
-	{Instruction, true, regexp.MustCompile(`\b(?:update|modify|change|alter|edit|rewrite|reset|clear|erase|delete|wipe|store|save|add to|commit to|write to) (?:\w+ ){0,3}?(?:memory|memories|rules?|preferences?|settings?|instructions?|behaviou?r|policy|weights|scor\w+)|\bremember (?:that|this|to|:|,|the (?:new|rule))|\b(?:new|updated?) (?:memory|rule|scoring|preference|setting|policy|definition)`)},
+	{Instruction, true, regexp.MustCompile(`\b(?:update|modify|change|alter|edit|rewrite|reset|clear|erase|delete|wipe|store|save|add to|commit to|write to) (?:\w+ ){0,3}?(?:memory|memories|rules?|preferences?|settings?|instructions?|behaviou?r|policy|weights|scor\w+)|\bremember ?(?:[:,]|(?:that|this|to)\b|the (?:new|rule))|\b(?:new|updated?) (?:memory|rule|scoring|preference|setting|policy|definition)`)},
 	{Instruction, true, regexp.MustCompile(`\b0 (?:for|means|is|=|stands for) (?:\w+ )?(?:correct|right)|\b1 (?:for|means|is|=|stands for) (?:\w+ )?(?:incorrect|wrong)|\bswap (?:the )?(?:meaning|labels)`)},
 	{Instruction, true, regexp.MustCompile(`\b(?:repeat|repete|repite|wiederhole|echo|reveal|show|leak|tell me|print|quote|copy|translate) (?:\w+ ){0,4}?(?:system|prompt|instructions?|canary|above|verbatim|token|secret|hidden)`)},
 	{Instruction, true, regexp.MustCompile(`\b(?:decode|base ?64|rot ?13|decrypt|unescape|deobfuscat|hex string|reverse (?:this|the|it)|execute|run (?:this|the|it)|eval\()`)},
