@@ -18,7 +18,7 @@ var families = []family{
 	{name: "sector_area", words: circleWords + "sector angle central degrees degree area", need: []string{"area", "sector", "degrees?"},
 		args: []string{sized("radius"), `angle ~#|# degrees? (?:central )?(?:angle|sector)`}},
 	{name: "arc_length", words: "arc length radius angle central degrees degree circle circular units", need: []string{"arc length|length of (?:the |an |this )?arc"},
-		args: []string{sized("radius"), `angle ~#|# degrees? (?:central )?angle`}},
+		args: []string{sized("radius"), `angle ~#|# degrees? (?:central )?angle`}, build: turned},
 	{name: "degree_to_rad", goal: "-", words: "convert converting conversion converted angle degrees degree radians radian measure measurement measured express expressed unit units",
 		need: []string{"(?:into|to|in) radians?|radians? (?:is|are|equivalent|measure|value)"}, args: []string{`# degrees?|# - degree`}},
 	{name: "radian_to_deg", goal: "-", words: "convert converting conversion converted angle degrees degree radians radian measure measurement measured express expressed unit units",
@@ -51,9 +51,9 @@ var families = []family{
 	{name: "area_of_trapezoid", words: "area trapezoid trapezium height base bases lengths length parallel sides units", need: []string{"area", "trapezoid|trapezium"},
 		args: []string{sized("height"), `bases?(?: lengths?)? ~# (?:(?:m|cm|units) )?(?:and|,) -?[0-9]+`, `bases?(?: lengths?)? ~-?[0-9]+ (?:(?:m|cm|units) )?(?:and|,) #`}},
 	{name: "third_angle_of_triangle", words: "third remaining missing angle angles triangle degrees degree measure measuring two other interior measures measure", list: true,
-		need: []string{"(?:third|remaining|missing) (?:interior )?angle", "triangle"}, build: exactly(2)},
+		need: []string{"(?:third|remaining|missing) (?:interior )?angle", "triangle"}, build: angles(2)},
 	{name: "fourth_angle_of_quadrilateral", words: "fourth remaining missing angle angles quadrilateral degrees degree other interior measures measure",
-		list: true, need: []string{"(?:fourth|remaining|missing) (?:interior )?angle", "quadrilateral"}, build: exactly(3)},
+		list: true, need: []string{"(?:fourth|remaining|missing) (?:interior )?angle", "quadrilateral"}, build: angles(3)},
 	{name: "area_of_triangle", words: "area triangle side sides length lengths units", list: true,
 		need: []string{"area", "triangle", "side|sides"}, build: exactly(3)},
 	{name: "pythagorean_theorem", words: "hypotenuse right triangle right-angled measure measures two other sides side length lengths legs units", list: true,
@@ -126,9 +126,9 @@ var families = []family{
 		args: []string{`# (?:is divided )?by`, `by #`}},
 	{name: "absolute_difference", words: "absolute difference between", list: true, need: []string{"absolute difference"}, build: exactly(2)},
 	{name: "complementary_and_supplementary_angle", words: "supplementary supplement angle degrees degree measure", list: true,
-		need: []string{"supplementary angle|supplement"}, build: angle(180)},
+		need: []string{"supplementary angle|supplement", "angle|degrees"}, build: angle(180)},
 	{name: "complementary_and_supplementary_angle", words: "complementary complement angle degrees degree measure", list: true,
-		need: []string{"complementary angle|complement"}, build: angle(90)},
+		need: []string{"complementary angle|complement", "angle|degrees"}, build: angle(90)},
 }
 
 var coordinates = []string{
@@ -161,10 +161,35 @@ func falling(a problems.Args) problems.Args {
 	return a
 }
 
+// leastAngle is the least angle that can only be meant in degrees: a turn has 6.28 radians.
+const leastAngle = 7
+
+// angles wants n angles in degrees.
+func angles(n int) func(problems.Args) problems.Args {
+	return func(a problems.Args) problems.Args {
+		sum := 0
+		for _, v := range a {
+			sum += v
+		}
+		if len(a) != n || sum < leastAngle {
+			return nil
+		}
+		return a
+	}
+}
+
+// turned wants an angle in degrees after the radius.
+func turned(a problems.Args) problems.Args {
+	if a[1] < leastAngle {
+		return nil
+	}
+	return a
+}
+
 // angle wants one angle, which another completes to the given sum.
 func angle(sum int) func(problems.Args) problems.Args {
 	return func(a problems.Args) problems.Args {
-		if len(a) != 1 {
+		if len(a) != 1 || a[0] < leastAngle {
 			return nil
 		}
 		return problems.Args{sum, a[0]}
