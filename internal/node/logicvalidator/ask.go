@@ -88,6 +88,9 @@ const (
 	longestReasoning = 32 << 10
 )
 
+// overtaken is how often a question is sent again that was refused for its nonce.
+const overtaken = 2
+
 // query asks one miner.
 func (v *Validator) query(ctx context.Context, m Member, question, task string, timeout time.Duration) reply {
 	if err := v.turns.wait(ctx, m.Hotkey); err != nil {
@@ -97,12 +100,13 @@ func (v *Validator) query(ctx context.Context, m Member, question, task string, 
 	s := logicnet.NewQuestion(question, task, max(1, int64(timeout/time.Second)))
 	began := time.Now()
 	got := dendrite.Query(ctx, v.client, target, s, timeout)
-	if got.Dendrite.StatusCode.Is(http.StatusUnauthorized) && ctx.Err() == nil {
-		// most likely a nonce that was overtaken: that is this end's doing
-		if v.turns.wait(ctx, m.Hotkey) == nil {
-			began = time.Now()
-			got = dendrite.Query(ctx, v.client, target, s, timeout)
+	for range overtaken {
+		// most likely a nonce that was overtaken on the way: that is this end's doing
+		if !got.Dendrite.StatusCode.Is(http.StatusUnauthorized) || v.turns.wait(ctx, m.Hotkey) != nil {
+			break
 		}
+		began = time.Now()
+		got = dendrite.Query(ctx, v.client, target, s, timeout)
 	}
 	r := reply{ok: got.Success(), seconds: time.Since(began).Seconds()}
 	if !r.ok {

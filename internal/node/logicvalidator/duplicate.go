@@ -11,7 +11,7 @@ import (
 const fewWords = 20
 
 // copied is the share of four-word sequences that two reasonings have in common from which they count as one.
-const copied = 0.85
+const copied = 0.7
 
 // words splits a reasoning into words without regard to case and punctuation.
 func words(text string) []string {

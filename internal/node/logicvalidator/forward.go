@@ -22,7 +22,7 @@ func (v *Validator) Ask(ctx context.Context, q proxy.Question) (proxy.Answer, er
 	v.mu.Lock()
 	s, queue := v.members, v.queue
 	v.mu.Unlock()
-	if v.store == nil || queue.Active() == 0 {
+	if !v.opened.Load() || queue.Active() == 0 {
 		return proxy.Answer{}, fmt.Errorf("couldn't ask: %w", proxy.ErrNobody)
 	}
 	n := max(1, q.Miners)

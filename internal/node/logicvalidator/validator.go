@@ -29,7 +29,8 @@ type Validator struct {
 	// reasoner writes the validator's own reasoning; nil for none.
 	reasoner *challenge.Rewriter
 
-	// The fields below are set by Run before anything reads them.
+	// The fields below are set by Run before anything reads them; opened says that they are.
+	opened    atomic.Bool
 	store     *store
 	questions *Own
 	uid       int
@@ -111,6 +112,7 @@ func (v *Validator) open(ctx context.Context) error {
 		return errors.Join(err, s.close())
 	}
 	v.store = s
+	v.opened.Store(true)
 	return nil
 }
 

@@ -204,7 +204,7 @@ func quick() logicnet.Rules {
 func (w *world) config() Config {
 	return Config{
 		Rules: quick(), Hotkey: keypair(w.t, 0), Chain: w, Dir: w.t.TempDir(), Source: &sums{}, Status: w, Rounds: 1,
-		Dendrite: dendrite.Config{AllowPrivate: true}, Spacing: 5 * time.Millisecond,
+		Dendrite: dendrite.Config{AllowPrivate: true}, Spacing: 20 * time.Millisecond,
 	}
 }
 
