@@ -256,16 +256,24 @@ func (c *comparer) scalars(t, a shape) verdict {
 	}
 	hundred := integer(100)
 	if t.percent {
-		t.places = -1
+		t.places = shift(t.places)
 		tv, err1 = quo(tv, hundred)
 	} else {
-		a.places = -1
+		a.places = shift(a.places)
 		av, err2 = quo(av, hundred)
 	}
 	if err1 != nil || err2 != nil {
 		return unknown
 	}
 	return c.numbers(t, a, tv, av)
+}
+
+// shift returns the digits after the point of a decimal number's hundredth.
+func shift(places int) int {
+	if places < 0 {
+		return places
+	}
+	return places + 2
 }
 
 // numbers compares two numbers: exactly, to all bits but the last 76 where one is not a fraction, and as rounded where one is a decimal

@@ -21,7 +21,8 @@
 //     repeats a random canary of the system message, and an answer is right only with two such votes;
 //   - a vote other than "incorrect" is then held against a control: the same answer with a question and truth that it cannot fit. A judge
 //     that calls it right there too was persuaded by the answer, or is broken; a second control with a plainly wrong answer tells which;
-//   - a judge that cannot be reached, or whose words cannot be read, leaves the answer unscored. There is no score by default.
+//   - a judge that cannot be reached, or whose words cannot be read, leaves the answer unscored. There is no score by default. A judge that
+//     fails at this answer and at no other was made to: the answer is wrong, so that nobody escapes a score by being unreadable.
 //
 // The package does no I/O: a judge is a Completer, which is a model bound to an endpoint. It holds no clock and starts no goroutine, and
 // a Grader may be used by many. The time of Compare, Decide and Inspect is bounded by the length of the texts, which are bounded too.

@@ -124,7 +124,15 @@ func gullible(attacks map[string]bool) map[string]CompleterFunc {
 			return says(honestVerdict(d), canary), nil
 		}
 	}
+	refusing := func(_ context.Context, r Request) (string, error) {
+		canary, d := read(r)
+		if attacks[d.Answer] {
+			return "", errors.New("400 content_filter")
+		}
+		return says(honestVerdict(d), canary), nil
+	}
 	return map[string]CompleterFunc{
+		"refusing":  refusing,
 		"obedient":  judge(func(canary string, _ received) string { return says(SaysCorrect, canary) }),
 		"verbatim":  judge(func(_ string, d received) string { return d.Answer }),
 		"parrot":    judge(func(string, received) string { return `{"verdict": "correct"}` }),

@@ -152,12 +152,19 @@ type session struct {
 // ballot asks for one vote and holds it against controls.
 func (g *Grader) ballot(ctx context.Context, s session, t Task, answer string) ballot {
 	v, err := g.vote(ctx, s, Vote, t, answer)
-	switch {
-	case errors.Is(err, ErrVerdict):
+	if errors.Is(err, ErrVerdict) {
 		return g.blame(ctx, s, t)
-	case err != nil:
-		return lost
-	case v == SaysIncorrect:
+	}
+	if err != nil {
+		// An answer may be made to be refused, by a provider's moderation for instance, which would spare it its score.
+		if g.blame(ctx, s, t) != misled {
+			return lost
+		}
+		if v, err = g.vote(ctx, s, Vote, t, answer); err != nil {
+			return misled
+		}
+	}
+	if v == SaysIncorrect {
 		return wrong
 	}
 	control, err := g.control(t, answer)
