@@ -222,11 +222,11 @@ func (r *role) tell(events *status.Subscription, end func()) error {
 	if r.wallet.json {
 		return each(events, r.t.out, end, func(w io.Writer, all []status.Event) error { return devnet.WriteJSON(w, all, verbosity) })
 	}
-	scribe := devnet.NewScribe(nil, time.Now(), devnet.Palette{On: r.t.colour})
+	scribe, told := devnet.NewScribe(nil, time.Now(), devnet.Palette{On: r.t.colour}), echo{}
 	return each(events, r.t.out, end, func(w io.Writer, all []status.Event) error {
 		b := bufio.NewWriter(w)
 		for _, e := range all {
-			if verbosity.Shows(e, 0) {
+			if verbosity.Shows(e, 0) && (verbosity >= 2 || !told.again(e)) {
 				fmt.Fprintln(b, scribe.Line(e))
 			}
 		}
@@ -235,6 +235,28 @@ func (r *role) tell(events *status.Subscription, end func()) error {
 		}
 		return nil
 	})
+}
+
+// echo is the last fault that was told, and when. What is tried every second fails every second in the same words.
+type echo struct {
+	node, reason string
+	time         time.Time
+}
+
+// echoTime is how long the same words aren't told again.
+const echoTime = 30 * time.Second
+
+// again says whether e tells a fault that was told a moment ago, with nothing but silence since.
+func (o *echo) again(e status.Event) bool {
+	if e.Kind != status.Fault {
+		*o = echo{}
+		return false
+	}
+	if e.Node == o.node && e.Reason == o.reason && e.Time.Sub(o.time) < echoTime {
+		return true
+	}
+	*o = echo{e.Node, e.Reason, e.Time}
+	return false
 }
 
 // serveMetrics serves metrics and health until stop is called.

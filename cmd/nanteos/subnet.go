@@ -41,10 +41,21 @@ func dialChain(ctx context.Context, n network.Network) (*chain.Remote, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialPatience)
 	defer cancel()
 	remote, err := chain.Dial(ctx, chain.RemoteConfig{Endpoints: n.Chain.Endpoints, Archive: n.Chain.Archive, Genesis: n.Chain.Genesis, NetUID: n.Chain.NetUID})
-	if err != nil {
+	switch {
+	case errors.Is(err, bittensor.ErrGenesis):
+		return nil, devnet.WithHint(err, "another chain answers there than the network's: ask whoever runs the network for its file of today, or correct the address")
+	case err != nil:
 		return nil, devnet.WithHint(err, "check the address and that it can be reached from here; BT_CHAIN_ENDPOINT names another one")
 	}
 	return remote, nil
+}
+
+// noSubnet says what to do where the chain has no such subnet.
+func noSubnet(err error) error {
+	if errors.Is(err, bittensor.ErrNoSubnet) {
+		return devnet.WithHint(err, "set NETUID or --netuid, 81 for Grail on finney")
+	}
+	return err
 }
 
 const registerLong = `register gives a hotkey a number in the subnet. The price changes all the time and is burned; the wallet's coldkey
@@ -114,10 +125,11 @@ func register(ctx context.Context, keys keyPlace, place chainPlace, limit uint64
 	case !errors.Is(err, bittensor.ErrNotRegistered):
 		return err
 	}
-	price, err := now.RegistrationCost(ctx, n.Chain.NetUID)
+	params, err := now.Hyperparameters(ctx, n.Chain.NetUID)
 	if err != nil {
-		return err
+		return noSubnet(fmt.Errorf("couldn't register: %w", err))
 	}
+	price := params.Burn
 	if !keys.json {
 		fmt.Fprintf(keys.t.err, "registration in subnet %d costs %s TAO now\n", n.Chain.NetUID, tao(price))
 	}
@@ -185,7 +197,7 @@ func newSubnetMetagraph(t terminal) *cobra.Command {
 			}
 			g, err := now.Metagraph(cmd.Context(), n.Chain.NetUID)
 			if err != nil {
-				return err
+				return noSubnet(err)
 			}
 			return showMetagraph(t, g, asJSON)
 		},
