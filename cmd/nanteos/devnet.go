@@ -33,6 +33,9 @@ cheaters that must be caught. No GPU, wallet, bucket or network is needed.
 A window has 30 blocks. Miners make groups of 16 rollouts and upload a file before the window's end; the
 validator checks it in the next window and sets weights.
 
+Beside it, on a second subnet of the same chain, runs a LogicNet: a validator that asks questions, miners on a small
+model and with an exact solver, and three that try to earn without work. --logicnet=false leaves it out.
+
 With --data the network is kept: a second run with the same folder goes on where the first one ended, also
 after kill -9. Rules, seed and members are fixed when the network is made.
 

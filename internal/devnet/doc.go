@@ -27,4 +27,15 @@
 // Under hardened rules all of them end at weight 0. Under those of the reference some get away, which is worth seeing once: sketches of a
 // model this small lie within the tolerance of zero, so zero-sketch and other-model pass, and the blame for a copy is laid by the last
 // uploads of both miners, so it may hit the victim.
+//
+// # LogicNet
+//
+// With [Settings.LogicNet] the chain has a second subnet, LogicNet's: a validator, three miners on the embedded base model served over the OpenAI
+// protocol, one with the exact solver, and three that must not gain anything. Miners and validator are those of the commands; the rules are
+// the hardened ones with shorter rounds. Questions are mostly sums of small numbers, which the base model gets right now and then. It ends and fails on
+// its own: Grail goes on without it.
+//
+//	replayer  puts the validator's signed requests to the exact miner, and gives that one's former answers
+//	injector  addresses the judge instead of answering
+//	slow      answers right, when the time is over
 package devnet

@@ -3,6 +3,7 @@ package devnet
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,8 +21,11 @@ type Live struct {
 func NewLive(n *Network, v Verbosity, p Palette, in io.Reader, out io.Writer, end func()) *Live {
 	s := &screen{
 		ledger: n.ledger, palette: p, verbosity: v, first: n.first, end: end, width: 80, height: 24,
-		scribe: NewScribe(n.members, n.began, p), length: int(n.rules.WindowLength),
+		scribe: NewScribe(slices.Concat(n.members, n.LogicMembers()), n.began, p), length: int(n.rules.WindowLength),
 		title: fmt.Sprintf("%s rules, seed %d, %s", n.folder.made.RulesName, n.folder.made.Seed, orTemporary(n.folder)),
+	}
+	if n.logic != nil {
+		s.logic = n.logic.report
 	}
 	s.scribe.Palette = Palette{} // the screen cuts lines, and paints them afterwards
 	s.picture = s.ledger.Picture(time.Now())
@@ -63,6 +67,7 @@ type screen struct {
 	width, height int
 	picture       Picture
 	log           []note
+	logic         func() *LogicReport // nil where there is no LogicNet
 }
 
 // note is a line of the log with its colour.
@@ -141,7 +146,11 @@ func (s *screen) View() string {
 			lines = append(lines, cut(s.validator(m), s.width))
 		}
 	}
-	lines = append(lines, cut(s.sums(p), s.width), "")
+	lines = append(lines, cut(s.sums(p), s.width))
+	if s.logic != nil {
+		lines = append(lines, cut(s.logic().Line(), s.width))
+	}
+	lines = append(lines, "")
 	foot := "q ends the network"
 	if s.ending {
 		foot = "ending: what is complete is uploaded"

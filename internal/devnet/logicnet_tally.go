@@ -152,6 +152,17 @@ func (t *Tally) Report() LogicReport {
 	return r
 }
 
+// Line is the report in one line.
+func (r *LogicReport) Line() string {
+	line := fmt.Sprintf("LogicNet: round %d", r.Rounds)
+	for _, m := range r.Miners {
+		if m.Graded > 0 {
+			line += fmt.Sprintf(", %s %d of %d right %s", strings.TrimPrefix(m.Name, "logic-"), m.Right, m.Graded, percent(m.Weight))
+		}
+	}
+	return line
+}
+
 // Text is the report for people, at most width columns wide.
 func (r *LogicReport) Text(p Palette, width int) string {
 	var b strings.Builder

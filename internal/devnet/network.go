@@ -367,5 +367,8 @@ func (n *Network) Title() string {
 	}
 	title := fmt.Sprintf("devnet: %s network with %s, %s, %s; %s rules, seed %d, blocks every %s, %s",
 		verb, count(s.Validators, "validator"), count(s.Miners, "honest miner"), count(len(s.Cheaters), "cheater"), s.RulesName, s.Seed, s.BlockTime, orTemporary(n.folder))
+	if s.LogicNet {
+		title += fmt.Sprintf("; LogicNet with %s", count(len(n.LogicMembers())-1, "miner"))
+	}
 	return title + n.invitation()
 }
