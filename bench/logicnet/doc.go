@@ -16,4 +16,8 @@
 //
 // BenchmarkDendrite sends 1,000 questions to as many axons, none of which answers before all were asked, and reads how much memory that takes:
 // with answers of usual length, and with such as are twice as long as may be.
+//
+// # Interop
+//
+// TestValidatorAsksSDK is no benchmark: it has the whole validator (package logicvalidator) ask and grade axons of the SDKs for a round.
 package logicnet

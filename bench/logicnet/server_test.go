@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -196,6 +197,7 @@ func serveCrowd() error {
 type side struct {
 	up
 	target dendrite.Axon
+	key    sr25519.Keypair // of a Python side
 }
 
 // ours starts this program in a role.
@@ -221,7 +223,10 @@ func sdk(tb testing.TB, variable string) *side {
 	port := netip.MustParseAddrPort(l.Addr().String()).Port()
 	_ = l.Close()
 	folder := tb.TempDir()
-	return start(tb, exec.CommandContext(tb.Context(), python, "testdata/axon.py", strconv.Itoa(int(port)), folder), "HOME="+folder, "BT_LOGGING_DEBUG=0")
+	seed := sha256.Sum256([]byte(variable))
+	s := start(tb, exec.CommandContext(tb.Context(), python, "testdata/axon.py", strconv.Itoa(int(port)), folder, fmt.Sprintf("0x%x", seed)), "HOME="+folder, "BT_LOGGING_DEBUG=0")
+	s.key = sr25519.NewKeypair(seed)
+	return s
 }
 
 func start(tb testing.TB, cmd *exec.Cmd, env ...string) *side {
