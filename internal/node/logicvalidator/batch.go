@@ -171,7 +171,7 @@ func (v *Validator) rewardScale(uid int) float64 {
 
 // tell reports one graded answer: neither question nor truth nor answer.
 func (v *Validator) tell(m Member, task string, r reply, g grade.Result, copied bool, earned map[int]float64, k int) {
-	e := status.Event{Kind: status.Graded, Hotkey: m.Hotkey.String(), UID: &m.UID, Text: task, Check: string(g.Method), Seconds: r.seconds, Reason: g.Reason}
+	e := status.Event{Kind: status.Graded, Window: v.round.number, Hotkey: m.Hotkey.String(), UID: &m.UID, Text: task, Check: string(g.Method), Seconds: r.seconds, Reason: g.Reason}
 	if reward, ok := earned[k]; ok {
 		score := g.Score
 		e.Reward, e.Measured = &reward, &score

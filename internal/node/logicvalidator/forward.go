@@ -10,7 +10,7 @@ import (
 	"github.com/nanteos/nanteos/logicnet/grade"
 )
 
-// rounds of miners that a question of an outside user is put to before it is given up.
+// forwardTries is how often a question of an outside user is put to other miners before it is given up.
 const forwardTries = 3
 
 // Ask puts a question of an outside user to miners and returns the answer that most of them give: nobody knows the truth here, but miners that are
@@ -26,11 +26,13 @@ func (v *Validator) Ask(ctx context.Context, q proxy.Question) (proxy.Answer, er
 		return proxy.Answer{}, fmt.Errorf("couldn't ask: %w", proxy.ErrNobody)
 	}
 	n := max(1, q.Miners)
-	order := v.affordable(s, queue.Order(v.rand(), queue.Active()), n*forwardTries)
+	order := queue.Order(v.rand(), queue.Active())
 	asked := 0
-	for len(order) > 0 && ctx.Err() == nil {
-		now := order[:min(n, len(order))]
-		order = order[len(now):]
+	for try := 0; try < forwardTries && ctx.Err() == nil; try++ {
+		var now []int
+		if now, order = v.affordable(s, order, n); len(now) == 0 {
+			break
+		}
 		asked += len(now)
 		if a, ok := v.askSeveral(ctx, s, now, q); ok {
 			a.Asked = asked
@@ -43,15 +45,16 @@ func (v *Validator) Ask(ctx context.Context, q proxy.Question) (proxy.Answer, er
 	return proxy.Answer{}, fmt.Errorf("couldn't ask: %w of the %d asked", proxy.ErrNoAnswer, asked)
 }
 
-// affordable are the first miners of the order that still take questions, at most n; each is counted.
-func (v *Validator) affordable(s Snapshot, order []int, n int) []int {
-	var out []int
-	for _, uid := range order {
-		if len(out) < n && uid < len(s.Members) && v.spend(s.Members[uid]) {
-			out = append(out, uid)
+// affordable are the first n miners of the order that still take questions, each of which is counted, and those behind them.
+func (v *Validator) affordable(s Snapshot, order []int, n int) (now, rest []int) {
+	for len(order) > 0 && len(now) < n {
+		uid := order[0]
+		order = order[1:]
+		if uid < len(s.Members) && v.spend(s.Members[uid]) {
+			now = append(now, uid)
 		}
 	}
-	return out
+	return now, order
 }
 
 // askSeveral asks miners side by side; ok is false where none gave an answer.
@@ -73,7 +76,7 @@ func (v *Validator) askSeveral(ctx context.Context, s Snapshot, uids []int, q pr
 	for range uids {
 		x := <-all
 		task := grade.Task{Question: q.Text, Truth: x.r.answer}
-		if !x.r.ok || x.r.malformed || x.r.answer == "" || grade.Inspect(grade.Task{Question: q.Text}, x.r.answer).Attack != grade.None {
+		if !x.r.ok || x.r.malformed || x.r.answer == "" || grade.Inspect(grade.Task{Question: q.Text}, x.r.answer).Sure {
 			continue
 		}
 		vote := 1

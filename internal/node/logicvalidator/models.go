@@ -29,11 +29,23 @@ func Judge(m Models) grade.Completer {
 	})
 }
 
+// judge is a judge that tells when it fails.
+func (v *Validator) judge(m Models) grade.Completer {
+	of := Judge(m)
+	return grade.CompleterFunc(func(ctx context.Context, r grade.Request) (string, error) {
+		text, err := of.Complete(ctx, r)
+		if err != nil && ctx.Err() == nil {
+			v.seldom(&v.judgeFault, fmt.Errorf("couldn't ask judge: %w", plainly(err)), "what arithmetic can't decide stays unscored while judges fail")
+		}
+		return text, err
+	})
+}
+
 // grader makes the grader of one batch. The tasks of others serve as controls of the judges.
 func (v *Validator) grader(reference bool) (*grade.Grader, error) {
 	o := grade.Options{Reference: reference}
 	for _, m := range v.cfg.Judges {
-		o.Judges = append(o.Judges, Judge(m))
+		o.Judges = append(o.Judges, v.judge(m))
 	}
 	v.mu.Lock()
 	o.Controls = append(o.Controls, v.recent...)

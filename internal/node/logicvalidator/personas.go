@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 
 	"github.com/nanteos/nanteos/internal/llm"
 	"github.com/nanteos/nanteos/logicnet"
@@ -36,9 +37,9 @@ func (p personas) Rephrase(ctx context.Context, question string, rng logicnet.Ra
 		err = r.Err
 	}
 	if errors.Is(err, challenge.ErrCheck) {
-		err = errRewrite // what was wrong with it names the question's numbers
+		return "", fmt.Errorf("couldn't rephrase: %w", errRewrite) // what was wrong with it names the question's numbers
 	}
-	return "", fmt.Errorf("couldn't rephrase: %w", err)
+	return "", fmt.Errorf("couldn't rephrase: %w", plainly(err))
 }
 
 // completer makes one of package challenge of a model.
@@ -63,7 +64,7 @@ func completer(m Models) challenge.Completer {
 
 // reasoning writes the validator's own reasoning for a problem; "" where there is none.
 func (v *Validator) reasoning(ctx context.Context, p Problem) string {
-	if v.reasoner == nil {
+	if v.reasoner == nil || v.cfg.Encoder == nil { // there would be nobody to compare it
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, v.cfg.RephrasePatience)
@@ -71,9 +72,26 @@ func (v *Validator) reasoning(ctx context.Context, p Problem) string {
 	text, err := v.reasoner.Reasoning(ctx, p.Question)
 	if err != nil {
 		if ctx.Err() == nil || context.Cause(ctx) == context.DeadlineExceeded {
-			v.seldom(&v.reasonFault, err, "nobody's reasoning is more similar than another's in this batch")
+			v.seldom(&v.reasonFault, fmt.Errorf("couldn't reason: %w", plainly(err)), "nobody's reasoning is more similar than another's in this batch")
 		}
 		return ""
 	}
 	return cut(text, longestReasoning)
 }
+
+// plainly says what is wrong with a model's server without what the server says: some repeat what they were asked.
+func plainly(err error) error {
+	why := errors.New("the model failed")
+	for _, known := range []error{llm.ErrRefused, llm.ErrUnavailable, llm.ErrAnswer, context.DeadlineExceeded, context.Canceled} {
+		if errors.Is(err, known) {
+			why = known
+			break
+		}
+	}
+	if status := statusText.FindString(err.Error()); status != "" {
+		return fmt.Errorf("%w: %s", why, status)
+	}
+	return why
+}
+
+var statusText = regexp.MustCompile(`\bstatus [1-5][0-9]{2}\b`)

@@ -387,3 +387,53 @@ func TestThousand(t *testing.T) {
 		t.Errorf("%d MiB in use", grown)
 	}
 }
+
+// TestSimilar compares reasonings with that of their own problem, and lets one that cannot be embedded concern nobody else.
+func TestSimilar(t *testing.T) {
+	one, two := Problem{Question: "one"}, Problem{Question: "two"}
+	posed := []posed{{problem: one}, {problem: two}, {problem: one}, {problem: one}, {problem: two}}
+	replies := []reply{{ok: true, reasoning: "x"}, {ok: true, reasoning: "y"}, {ok: true, reasoning: "bad"}, {}, {ok: true, reasoning: "x"}}
+	own := map[Problem]string{one: "x", two: "y"}
+	vectors := encoder(func(texts []string) (out [][]float32, err error) {
+		for _, s := range texts {
+			switch s {
+			case "x":
+				out = append(out, []float32{1, 0})
+			case "y":
+				out = append(out, []float32{0, 1})
+			default:
+				return nil, errors.New("bad")
+			}
+		}
+		return out, nil
+	})
+	for name, c := range map[string]struct {
+		encoder Encoder
+		own     map[Problem]string
+		want    []float64
+	}{
+		"all":           {vectors, own, []float64{1, 1, 0, 0, 0}},
+		"one is silent": {vectors, map[Problem]string{two: "y"}, []float64{0.5, 1, 0.5, 0, 0}},
+		"own is bad":    {vectors, map[Problem]string{one: "x", two: "bad"}, []float64{1, 0.5, 0, 0, 0.5}},
+		"no encoder":    {nil, own, []float64{0.5, 0.5, 0.5, 0, 0.5}},
+		"too few": {encoder(func(texts []string) ([][]float32, error) { return make([][]float32, 0), nil }), own,
+			[]float64{0.5, 0.5, 0.5, 0, 0.5}},
+	} {
+		v := &Validator{cfg: Config{Rules: quick(), Encoder: c.encoder, Status: status.Discard}}
+		if got := v.similarities(t.Context(), []int{0, 1, 2, 3, 4}, posed, replies, c.own); fmt.Sprint(got) != fmt.Sprint(c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+func TestCut(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		n    int
+		want string
+	}{{"abc", 3, "abc"}, {"abc", 2, "ab"}, {"aé", 2, "a"}, {"é", 1, ""}, {"", 0, ""}, {"\x80\x80\x80", 2, ""}} {
+		if got := cut(c.text, c.n); got != c.want {
+			t.Errorf("%q to %d: %q", c.text, c.n, got)
+		}
+	}
+}

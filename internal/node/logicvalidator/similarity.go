@@ -2,6 +2,8 @@ package logicvalidator
 
 import (
 	"context"
+	"errors"
+	"fmt"
 )
 
 // similarities compares the reasonings of the replies that count with the validator's own, each with that of its problem. Section 7.2.
@@ -54,7 +56,12 @@ func (v *Validator) embed(ctx context.Context, texts []string) [][]float32 {
 			out[i] = one[0]
 		case i == 0:
 			if ctx.Err() == nil && failed != nil {
-				v.seldom(&v.embedFault, failed, "nobody's reasoning is more similar than another's in this batch")
+				why := errors.New("couldn't embed the validator's own reasoning") // the cause may repeat it
+				var status statusError
+				if errors.As(failed, &status) {
+					why = fmt.Errorf("%w: %w", why, status)
+				}
+				v.seldom(&v.embedFault, why, "nobody's reasoning is more similar than another's in this batch")
 			}
 			return make([][]float32, len(texts))
 		}

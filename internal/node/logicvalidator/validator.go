@@ -45,7 +45,7 @@ type Validator struct {
 	spent   *logicnet.Limiter[logicnet.Hotkey] // questions to each miner
 	round   openRound
 
-	rephraseFault, reasonFault, embedFault atomic.Int64 // when one was last told, Unix seconds
+	rephraseFault, reasonFault, embedFault, judgeFault atomic.Int64 // when one was last told, Unix seconds
 }
 
 // Run validates until ctx ends, or for Config.Rounds rounds. Errors wrap node.ErrNotRegistered, node.ErrInUse, ErrForeign, ErrVersion or ErrState where

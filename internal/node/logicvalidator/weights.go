@@ -52,7 +52,7 @@ func (v *Validator) setWeights(ctx context.Context) error {
 	for i, uid := range w.Processed {
 		shares[int(uid)] = w.Shares[i]
 	}
-	v.emit(status.Event{Kind: status.Weights, Block: int64(block), Weights: shares})
+	v.emit(status.Event{Kind: status.Weights, Window: v.round.number, Block: int64(block), Weights: shares})
 	return nil
 }
 

@@ -309,16 +309,26 @@ func (f rephrase) Rephrase(_ context.Context, q string, _ logicnet.Rand) (string
 // TestNoSecrets runs rounds in which everything fails and looks for questions and truths in what is told.
 func TestNoSecrets(t *testing.T) {
 	w := newWorld(t)
-	w.serve(1, honest("ann"))
+	w.serve(1, &miner{volume: 512, answer: func(_ context.Context, s *logicnet.LogicSynapse) error {
+		s.SetAnswer("somebody else", "because of "+s.Question)
+		return nil
+	}})
 	w.serve(2, odd(t))
 	cfg := w.config()
-	cfg.Source = secretive{}
-	cfg.Rephraser = rephrase(func(q string) (string, error) { return "", fmt.Errorf("no rewrite") })
-	failing := chat(func(_ context.Context, r llm.Request) (string, error) {
-		return "", fmt.Errorf("it failed: %w", llm.ErrUnavailable)
-	})
+	cfg.Source = secretive{new(atomic.Int64)}
+	repeats := func(r llm.Request) error {
+		return fmt.Errorf("status 400: can't read %q: %w", r.Messages, llm.ErrRefused)
+	}
+	failing := chat(func(_ context.Context, r llm.Request) (string, error) { return "", repeats(r) })
+	var err error
+	if cfg.Rephraser, err = NewPersonas(failing, false); err != nil {
+		t.Fatal(err)
+	}
 	cfg.Judges, cfg.Reasoner = []Models{failing, failing}, failing
 	cfg.Encoder = encoder(func([]string) ([][]float32, error) { return nil, errors.New("no vectors") })
+	run(t, cfg)
+	cfg.Reasoner = chat(func(_ context.Context, r llm.Request) (string, error) { return r.Messages[0].Content, nil })
+	cfg.Encoder = encoder(func(texts []string) ([][]float32, error) { return nil, fmt.Errorf("can't read %q", texts) })
 	run(t, cfg)
 	text, err := json.Marshal(w.events)
 	if err != nil || len(w.events) == 0 {
@@ -329,15 +339,18 @@ func TestNoSecrets(t *testing.T) {
 			t.Errorf("%s is told: %s", secret, text)
 		}
 	}
-	if len(w.told(status.Fault)) == 0 {
-		t.Error("faults are not told")
+	for _, want := range []string{"other words: model endpoint refused the request: status 400", "ask judge", "couldn't reason", "couldn't embed"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%q is not told: %s", want, text)
+		}
 	}
 }
 
-type secretive struct{}
+// secretive is a source whose questions nobody may see. A judge has to decide.
+type secretive struct{ n *atomic.Int64 }
 
-func (secretive) Next(context.Context) (Problem, error) {
-	return Problem{Question: "What is hunter2?", Truth: "4711"}, nil
+func (s secretive) Next(context.Context) (Problem, error) {
+	return Problem{Question: fmt.Sprintf("What is hunter2, and number %d?", s.n.Add(1)), Truth: "the fortyseventhelevenths 4711 man"}, nil
 }
 
 type encoder func(texts []string) ([][]float32, error)

@@ -2,6 +2,7 @@ package logicvalidator
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -78,7 +79,7 @@ func (v *Validator) rephrase(ctx context.Context, question string) (text string,
 	text, err := v.cfg.Rephraser.Rephrase(ctx, question, v.rand())
 	if err != nil || text == "" || len(text) > longestQuestion {
 		if err != nil && ctx.Err() == nil {
-			v.seldom(&v.rephraseFault, err, "questions are asked in their own words, with other numbers for each miner where that is possible")
+			v.seldom(&v.rephraseFault, fmt.Errorf("couldn't find other words: %w", plainly(err)), "questions are asked in their own words, with other numbers for each miner where that is possible")
 		}
 		return question, false
 	}
