@@ -47,3 +47,8 @@ func pause(rules grail.Rules, failures int) time.Duration {
 	}
 	return max(p, 10*time.Millisecond)
 }
+
+// patience is how long no block may come before the subscription is made anew.
+func patience(rules grail.Rules) time.Duration {
+	return max(10*time.Second, time.Duration(10*rules.BlockSeconds*float64(time.Second)))
+}

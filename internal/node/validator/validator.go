@@ -251,37 +251,15 @@ type done struct {
 	effect Effect
 }
 
-// follow feeds new blocks until life ends.
+// follow feeds new blocks until life ends, and says when there are none.
 func (v *Validator) follow(life context.Context) {
 	defer v.wg.Done()
-	for failures := 0; life.Err() == nil; {
-		heads, err := v.cfg.Chain.SubscribeHeads(life)
-		if err != nil {
-			failures++
-			if failures&(failures-1) == 0 {
-				v.emit(status.Event{Kind: status.Fault, Reason: "couldn't follow the chain: " + err.Error()})
-			}
-		}
-		for err == nil {
-			var block chain.BlockRef
-			var ok bool
-			select {
-			case block, ok = <-heads:
-			case <-life.Done():
-				return
-			}
-			if !ok {
-				break
-			}
-			failures = 0
-			select {
-			case v.events <- Head{Now: v.cfg.Now(), Block: block}:
-			case <-life.Done():
-				return
-			}
-		}
+	heads := node.Follow(life, v.cfg.Chain, patience(v.cfg.Rules), func(err error) {
+		v.emit(status.Event{Kind: status.Fault, Reason: err.Error(), Hint: "check the chain's endpoint"})
+	})
+	for block := range heads {
 		select {
-		case <-time.After(pause(v.cfg.Rules, failures+1)):
+		case v.events <- Head{Now: v.cfg.Now(), Block: block}:
 		case <-life.Done():
 		}
 	}
