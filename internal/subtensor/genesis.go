@@ -97,6 +97,9 @@ func (n Subnet) write(s *state) error {
 	// nobody trades here; the pool says that one is worth the other, and clients divide by it
 	s.putU64(subnetTAO.net(id), reserves)
 	s.putU64(subnetAlphaIn.net(id), reserves)
+	price := writer{}
+	price.u128(0, 1) // U64F64
+	s.put(sqrtPrice.twox(id), price.b)
 	n.Params.write(s, id)
 	for i, one := range n.Neurons {
 		hotkey, err := parseAccount("hotkey", one.Hotkey)

@@ -116,6 +116,7 @@ var (
 	subnetAlphaOut = sub("SubnetAlphaOut")
 
 	subnetAlphaOutEmission = sub("SubnetAlphaOutEmission")
+	sqrtPrice              = itemOf("Swap", "AlphaSqrtPrice")
 
 	weightCommits   = sub("WeightCommits")
 	timelockCommits = sub("TimelockedWeightCommits")
