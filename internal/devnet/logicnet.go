@@ -220,8 +220,18 @@ func (l *logicNet) announce(ctx context.Context, m Member, port uint16) error {
 // gatherFor bounds how long the validator waits for miners to be on the chain. Who comes later is found with the next round.
 const gatherFor = 20 * time.Second
 
-// gather waits until the chain knows all axons.
+// leased is how long miners that were killed refuse everybody when they run again: their lease of nonces (package nonce) and a little more.
+const leased = 3500 * time.Millisecond
+
+// gather waits until the chain knows all axons, and until they answer.
 func (l *logicNet) gather(ctx context.Context, ports map[string]uint16) error {
+	if !l.n.folder.fresh {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(leased):
+		}
+	}
 	subnet := logicvalidator.NewSubnet(l.chain, LogicNetUID, l.members[0].Signer())
 	for end := time.Now().Add(gatherFor); time.Now().Before(end); {
 		s, err := subnet.Snapshot(ctx)
