@@ -119,41 +119,75 @@ func BenchmarkAxon(b *testing.B) {
 	}
 }
 
-// BenchmarkDendrite sends questions to a thousand axons at the same time.
-func BenchmarkDendrite(b *testing.B) {
-	s := ours(b, roleCrowd)
+// crowds are what a thousand axons answer: something usual, and something longer than may be, which the client refuses.
+var crowds = []struct {
+	name, question string
+	status         int64
+}{
+	{"usual", question, 200},
+	{"long", longQuestion, 422},
+}
+
+// askCrowd asks a thousand axons at the same time, so many times, and returns how much memory that took beyond what there was.
+func askCrowd(tb testing.TB, s *side, question string, status int64, times int) (bytes int64) {
+	tb.Helper()
 	targets := make([]dendrite.Axon, crowd)
 	for i := range targets {
 		targets[i] = dendrite.Axon{Address: s.target.Address, Hotkey: ss58.EncodeBittensor(key('m', i).Public())}
 	}
-	for _, c := range []struct {
-		name, question string
-		status         int64
-	}{
-		{"usual", question, 200},
-		{"long", longQuestion, 422},
-	} {
+	d, err := dendrite.New(dendrite.Config{Hotkey: key('c', 0), AllowPrivate: true, Concurrency: crowd, MaxBodyBytes: answerBytes})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer d.Close()
+	debug.FreeOSMemory()
+	before := memory()
+	watch := watchMemory()
+	for range times {
+		for i, r := range dendrite.QueryAll(tb.Context(), d, targets, logicnet.NewQuestion(question, "0123abcd", 64), 64*time.Second) {
+			if !r.Dendrite.StatusCode.Is(status) {
+				tb.Errorf("axon %d: status %v %q, %v", i, r.Dendrite.StatusCode, r.Dendrite.StatusMessage.Or(""), r.Err)
+				break
+			}
+		}
+	}
+	return watch() - before
+}
+
+// BenchmarkDendrite sends questions to a thousand axons at the same time.
+func BenchmarkDendrite(b *testing.B) {
+	s := ours(b, roleCrowd)
+	for _, c := range crowds {
 		b.Run(c.name, func(b *testing.B) {
-			d, err := dendrite.New(dendrite.Config{Hotkey: key('c', 0), AllowPrivate: true, Concurrency: crowd, MaxBodyBytes: answerBytes})
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer d.Close()
-			debug.FreeOSMemory()
-			before := memory()
-			watch := watchMemory()
-			for range b.N {
-				for i, r := range dendrite.QueryAll(b.Context(), d, targets, logicnet.NewQuestion(c.question, "0123abcd", 64), 64*time.Second) {
-					if !r.Dendrite.StatusCode.Is(c.status) {
-						b.Fatalf("axon %d: status %v %q, %v", i, r.Dendrite.StatusCode, r.Dendrite.StatusMessage.Or(""), r.Err)
-					}
-				}
-			}
-			most := watch()
+			bytes := askCrowd(b, s, c.question, c.status, b.N)
 			b.ReportMetric(crowd*float64(b.N)/b.Elapsed().Seconds(), "queries/s")
-			b.ReportMetric(float64(most-before)/(1<<20), "MiB")
-			b.ReportMetric(float64(most-before)/crowd/(1<<10), "KiB/query")
+			b.ReportMetric(float64(bytes)/(1<<20), "MiB")
+			b.ReportMetric(float64(bytes)/crowd/(1<<10), "KiB/query")
 		})
+	}
+}
+
+// crowdBytes is what a thousand queries at a time may take.
+const crowdBytes = 192 << 20
+
+// raceDetector says that this program was built with it.
+func raceDetector() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
+
+// TestCrowd holds the memory of a thousand queries under its bound, whatever is answered.
+func TestCrowd(t *testing.T) {
+	if testing.Short() || raceDetector() {
+		t.Skip("a thousand queries take some seconds, and the race detector multiplies memory")
+	}
+	s := ours(t, roleCrowd)
+	for _, c := range crowds {
+		bytes := askCrowd(t, s, c.question, c.status, 1)
+		t.Logf("%s answers: %d queries at a time take %.0f MiB", c.name, crowd, float64(bytes)/(1<<20))
+		if bytes > crowdBytes {
+			t.Errorf("%s answers: %d queries at a time take %d bytes, want at most %d", c.name, crowd, bytes, crowdBytes)
+		}
 	}
 }
 

@@ -15,7 +15,7 @@
 // # Dendrite
 //
 // BenchmarkDendrite sends 1,000 questions to as many axons, none of which answers before all were asked, and reads how much memory that takes:
-// with answers of usual length, and with such as are twice as long as may be.
+// with answers of usual length, and with such as are twice as long as may be. TestCrowd holds it under a bound.
 //
 // # Interop
 //

@@ -263,6 +263,9 @@ func TestTally(t *testing.T) {
 			t.Errorf("%d columns: %s", len(line), line)
 		}
 	}
+	if got, want := r.Line(), "LogicNet: round 1, exact 2 of 2 right 100.0%, injector 0 of 1 right 0.0%, slow 0 of 1 right 0.0%"; got != want {
+		t.Errorf("line %q, want %q", got, want)
+	}
 	tally.fail(errors.New("broken"))
 	if failed := NewTally(members, start); failed.Done() {
 		t.Error("done at the start")
