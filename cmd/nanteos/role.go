@@ -20,6 +20,7 @@ import (
 
 	"github.com/nanteos/nanteos/bittensor/wallet"
 	"github.com/nanteos/nanteos/internal/bucket"
+	"github.com/nanteos/nanteos/internal/chain"
 	"github.com/nanteos/nanteos/internal/devnet"
 	"github.com/nanteos/nanteos/internal/node"
 	"github.com/nanteos/nanteos/internal/node/network"
@@ -299,6 +300,8 @@ func (r *role) mend(err error, w wallet.Wallet, n network.Network) error {
 		return devnet.WithHint(err, hint)
 	case errors.Is(err, bucket.ErrPublishWrite), errors.Is(err, bucket.ErrSettings):
 		return devnet.WithHint(err, "set the R2_ variables in .env; .env.example lists them")
+	case errors.Is(err, chain.ErrNoSubnet):
+		return devnet.WithHint(err, "set NETUID or --netuid, 81 for Grail on finney")
 	case errors.Is(err, operator.ErrNeedsBeacon):
 		return devnet.WithHint(err, "leave --no-drand out")
 	}

@@ -48,6 +48,8 @@ const MaxCommitment = 128
 var (
 	// ErrNoBlock: the block does not exist yet, or the chain forgot it.
 	ErrNoBlock = errors.New("no such block")
+	// ErrNoSubnet: the chain has no such subnet.
+	ErrNoSubnet = errors.New("no such subnet")
 	// ErrNotRegistered: the hotkey has no UID on the subnet.
 	ErrNotRegistered = errors.New("hotkey is not registered")
 	// ErrAlreadyRegistered: the hotkey has a UID.

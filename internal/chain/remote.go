@@ -252,6 +252,7 @@ func failure(what string, err error) error {
 	for _, s := range []struct{ theirs, ours error }{
 		{bittensor.ErrNoBlock, ErrNoBlock},
 		{bittensor.ErrPruned, ErrNoBlock},
+		{bittensor.ErrNoSubnet, ErrNoSubnet},
 		{bittensor.ErrNotRegistered, ErrNotRegistered},
 		{bittensor.ErrRateLimited, ErrRateLimited},
 		{bittensor.ErrSpaceLimit, ErrRateLimited},

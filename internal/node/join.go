@@ -24,7 +24,8 @@ type Metagraph interface {
 	Metagraph(ctx context.Context) (chain.Metagraph, error)
 }
 
-// UID looks the hotkey up until the chain answers, and tells report what went wrong in between. The error is ErrNotRegistered, or the context's.
+// UID looks the hotkey up until the chain answers, and tells report what went wrong in between. The error is ErrNotRegistered,
+// chain.ErrNoSubnet, or the context's.
 func UID(ctx context.Context, register Metagraph, hotkey string, report func(error)) (int, error) {
 	for pause := joinPause; ; pause = min(2*pause, maxPause) {
 		m, err := register.Metagraph(ctx)
@@ -33,6 +34,9 @@ func UID(ctx context.Context, register Metagraph, hotkey string, report func(err
 				return int(uid), nil
 			}
 			return 0, fmt.Errorf("couldn't find %s in the metagraph: %w", hotkey, ErrNotRegistered)
+		}
+		if errors.Is(err, chain.ErrNoSubnet) {
+			return 0, err
 		}
 		if err := again(ctx, pause, fmt.Errorf("couldn't read metagraph: %w", err), report); err != nil {
 			return 0, err

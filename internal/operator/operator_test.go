@@ -170,6 +170,11 @@ func TestGuests(t *testing.T) {
 func TestRefused(t *testing.T) {
 	n := expose(t)
 	good := enter(t, n.Lobby(), "miner").cfg
+	elsewhere, err := chain.Dial(t.Context(), chain.RemoteConfig{Endpoints: good.Network.Chain.Endpoints, NetUID: 9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = elsewhere.Close() })
 	for _, c := range []struct {
 		name   string
 		change func(*operator.Config)
@@ -179,6 +184,7 @@ func TestRefused(t *testing.T) {
 		{"no read keys", func(c *operator.Config) { c.Store.Read = bucket.Keys{} }, bucket.ErrPublishWrite},
 		{"write keys as read keys", func(c *operator.Config) { c.Store.Read = c.Store.Write }, bucket.ErrPublishWrite},
 		{"no account", func(c *operator.Config) { c.Store.AccountID = "" }, bucket.ErrSettings},
+		{"other subnet", func(c *operator.Config) { c.Chain = elsewhere }, chain.ErrNoSubnet},
 		{"without the beacon", func(c *operator.Config) { c.NoBeacon = true }, operator.ErrNeedsBeacon},
 		{"other beacon", func(c *operator.Config) { c.Network.Rules.BeaconChain = strings.Repeat("0", 64) }, node.ErrBeaconChain},
 	} {
