@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -58,7 +59,10 @@ type store struct {
 
 // openStore opens or makes the state. owner names hotkey and network. Errors wrap ErrForeign, ErrVersion or ErrState where the file is to blame.
 func openStore(ctx context.Context, dir, owner string) (*store, error) {
-	path := filepath.Join(dir, fileName)
+	path, err := filepath.Abs(filepath.Join(dir, fileName)) // in a URI the first part of a relative one would be a host
+	if err != nil {
+		return nil, fmt.Errorf("couldn't open state: %w", err)
+	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // it holds the secret of the questions
 	if err != nil {
 		return nil, fmt.Errorf("couldn't open state: %w", err)
@@ -66,7 +70,11 @@ func openStore(ctx context.Context, dir, owner string) (*store, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("couldn't open state: %w", err)
 	}
-	dsn := (&url.URL{Scheme: "file", Path: path, RawQuery: url.Values{"_pragma": {
+	place := filepath.ToSlash(path)
+	if !strings.HasPrefix(place, "/") { // a drive
+		place = "/" + place
+	}
+	dsn := (&url.URL{Scheme: "file", Path: place, RawQuery: url.Values{"_pragma": {
 		"busy_timeout(2000)", "locking_mode(EXCLUSIVE)", "journal_mode(WAL)", "synchronous(FULL)",
 	}}.Encode()}).String()
 	if err := recognise(path); err != nil {

@@ -154,6 +154,20 @@ func ours(t *testing.T, dir string) {
 	}
 }
 
+// TestStorePlaces opens a store in folders of all kinds of names.
+func TestStorePlaces(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, dir := range []string{".", "val", "a b/c?d=1#e%20", "ümlaut"} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Skip(err)
+		}
+		ours(t, dir)
+		if st, err := os.Stat(filepath.Join(dir, fileName)); err != nil || st.Size() == 0 {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+}
+
 // TestStoreDamaged reads back what somebody changed by hand.
 func TestStoreDamaged(t *testing.T) {
 	for name, statement := range map[string]string{
