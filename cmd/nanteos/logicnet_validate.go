@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"strconv"
@@ -49,6 +50,7 @@ type logicValidate struct {
 	proxyHost, proxyKeys            string
 	proxyRate                       float64
 	private                         bool
+	externalIP                      string
 	ignored                         pflagIgnored
 }
 
@@ -84,6 +86,7 @@ func newLogicnetValidate(t terminal) *cobra.Command {
 	f.StringVar(&v.proxyKeys, "proxy.keys", "", "file with a line for each user: a name and the key (default: the one key in NANTEOS_API_KEY)")
 	f.Float64Var(&v.proxyRate, "proxy.rate", 30, "questions that each key may ask in a minute")
 	f.BoolVar(&v.private, "allow_private", false, "connect to miners at private addresses too, for networks of your own")
+	f.StringVar(&v.externalIP, "axon.external_ip", "", "public address of this machine; miners behind the same one are reached over loopback")
 	f.StringVar(&v.rules, "rules", "hardened", "hardened or reference")
 	sdkFlags(cmd, &v.ignored)
 	v.ignore(f)
@@ -96,7 +99,7 @@ func (v *logicValidate) ignore(f *pflag.FlagSet) {
 		f.BoolVar(&v.ignored.flag, name, false, "taken and ignored")
 	}
 	for _, name := range []string{"neuron.vpermit_tao_limit", "max_workers", "proxy.proxy_client_url", "proxy.checking_probability", "storage.storage_url",
-		"axon.port", "axon.ip", "axon.external_ip", "axon.external_port"} {
+		"axon.port", "axon.ip", "axon.external_port"} {
 		f.StringVar(&v.ignored.text, name, "", "taken and ignored")
 	}
 	f.VisitAll(func(flag *pflag.Flag) {
@@ -135,6 +138,11 @@ func (v *logicValidate) start(cmd *cobra.Command) error {
 	}
 	cfg := logicvalidator.Config{Rules: rules, DisableWeights: v.disableWeights, KeepDuplicates: rules.Grading == logicnet.GradeReference}
 	cfg.Dendrite.AllowPrivate = v.private
+	if v.externalIP != "" {
+		if cfg.Dendrite.ExternalIP, err = netip.ParseAddr(v.externalIP); err != nil {
+			return usage("couldn't read --axon.external_ip: %w", err)
+		}
+	}
 	if err := v.models(&cfg); err != nil {
 		return err
 	}
