@@ -119,7 +119,7 @@ func (m *logicMine) start(cmd *cobra.Command) error {
 	}
 	cfg := logicminer.Config{Rules: rules, Models: models, Volume: int64(m.volume), Concurrent: m.concurrent}
 	if !m.noSolver {
-		cfg.Solver = exactSolver
+		cfg.Solver = exactSolver{}
 	}
 	return m.serve(cmd.Context(), cfg)
 }
