@@ -251,6 +251,18 @@ func TestFaultsOfAnswers(t *testing.T) {
 		}
 	})
 	t.Run("notifications", func(t *testing.T) {
+		f.DropAll() // rules count the notifications of all sockets, and those before may not be gone yet
+		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+			n.mu.Lock()
+			left := len(n.subs)
+			n.mu.Unlock()
+			if left == 0 {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%d subscriptions are left", left)
+			}
+		}
 		c := dial(t, n)
 		f.EarlyNotifications(false)
 		f.Add(Rule{Method: "chain_newHead", Silent: true})
