@@ -101,9 +101,8 @@ func TestIdleMemory(t *testing.T) {
 	if ours > idleLimit {
 		t.Errorf("idle client takes %d kB, the goal is %d", ours, idleLimit)
 	}
-	python := os.Getenv(pythonEnv)
+	python := sdk(t)
 	if python == "" {
-		t.Logf("no comparison: %s", pythonHow)
 		return
 	}
 	theirs := run(t, exec.CommandContext(t.Context(), python, "testdata/idle.py", url))

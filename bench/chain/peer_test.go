@@ -39,12 +39,26 @@ type peer struct {
 	stderr  *bytes.Buffer
 }
 
+// sdk is the Python that has what is compared with, empty where there is none.
+func sdk(tb testing.TB) string {
+	tb.Helper()
+	python := os.Getenv(pythonEnv)
+	if python != "" {
+		out, err := exec.CommandContext(tb.Context(), python, "-c", "import bittensor, bt_decode").CombinedOutput()
+		if err == nil {
+			return python
+		}
+		tb.Logf("%s has not what is compared with: %v: %s", python, err, bytes.TrimSpace(out))
+	}
+	tb.Logf("no comparison: %s", pythonHow)
+	return ""
+}
+
 // peers starts the Python sides; none where there is no Python.
 func peers(tb testing.TB) []*peer {
 	tb.Helper()
-	python := os.Getenv(pythonEnv)
+	python := sdk(tb)
 	if python == "" {
-		tb.Logf("no comparison: %s", pythonHow)
 		return nil
 	}
 	// A file of the set says where it lies, packed or not.

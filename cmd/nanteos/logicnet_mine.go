@@ -121,6 +121,7 @@ func (m *logicMine) start(cmd *cobra.Command) error {
 	if !m.noSolver {
 		cfg.Solver = exactSolver{}
 	}
+	m.verbose += 2 // what becomes of each question is what there is to see
 	return m.serve(cmd.Context(), cfg)
 }
 

@@ -83,7 +83,7 @@ func (c *crew) miner(m Member, at net.Listener) (func(context.Context) error, er
 		return nil, err
 	}
 	cfg := logicminer.Config{
-		Rules: c.rules, Hotkey: m.Hotkey, Register: c.chain, Listener: at, Dir: dir, Volume: logicVolume, Concurrent: 4, Name: m.Name, Status: c.sink(m),
+		Rules: c.rules, Hotkey: m.Hotkey, Register: c.chain, Listener: at, Dir: dir, Volume: logicVolume, Concurrent: 4, Refresh: 20 * time.Second, Name: m.Name, Status: c.sink(m),
 		Announce: func(ctx context.Context) error { return c.announce(ctx, m, c.ports[m.Address()]) },
 	}
 	over := make(chan struct{})
