@@ -167,7 +167,7 @@ func (m *logicMine) serve(ctx context.Context, cfg logicminer.Config) error {
 	if err != nil {
 		return err
 	}
-	remote, err := dialChain(ctx, n)
+	remote, err := dialChain(ctx, m.t, n)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil

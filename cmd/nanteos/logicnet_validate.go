@@ -290,7 +290,7 @@ func (v *logicValidate) serve(ctx context.Context, cfg logicvalidator.Config) er
 	if cfg.Hotkey, err = key.Keypair(); err != nil {
 		return err
 	}
-	remote, err := dialChain(ctx, n)
+	remote, err := dialChain(ctx, v.t, n)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil

@@ -137,7 +137,7 @@ func (r *role) run(ctx context.Context, noBeacon bool, do func(context.Context, 
 	cfg := operator.Config{
 		Network: n, Hotkey: pair, Store: r.store(), NoBeacon: noBeacon, Dir: r.data, Name: place.HotkeyName(), Status: status.New(status.Options{}),
 	}
-	remote, err := dialChain(ctx, n)
+	remote, err := dialChain(ctx, r.t, n)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -302,6 +302,8 @@ func (r *role) mend(err error, w wallet.Wallet, n network.Network) error {
 		return devnet.WithHint(err, "set the R2_ variables in .env; .env.example lists them")
 	case errors.Is(err, chain.ErrNoSubnet):
 		return devnet.WithHint(err, "set NETUID or --netuid, 81 for Grail on finney")
+	case errors.Is(err, node.ErrInUse):
+		return devnet.WithHint(err, "another process runs this role with the same hotkey; end it, or name another folder with --data")
 	case errors.Is(err, operator.ErrNeedsBeacon):
 		return devnet.WithHint(err, "leave --no-drand out")
 	}

@@ -36,8 +36,10 @@ func newSubnet(t terminal) *cobra.Command {
 // dialPatience is how long an endpoint may take to answer at the start.
 const dialPatience = 15 * time.Second
 
-// dialChain reaches the network's chain.
-func dialChain(ctx context.Context, n network.Network) (*chain.Remote, error) {
+// dialChain reaches the network's chain, and says so when that takes longer than a moment.
+func dialChain(ctx context.Context, t terminal, n network.Network) (*chain.Remote, error) {
+	say := time.AfterFunc(2*time.Second, func() { fmt.Fprintf(t.err, "waiting for %s\n", strings.Join(n.Chain.Endpoints, ", ")) })
+	defer say.Stop()
 	ctx, cancel := context.WithTimeout(ctx, dialPatience)
 	defer cancel()
 	remote, err := chain.Dial(ctx, chain.RemoteConfig{Endpoints: n.Chain.Endpoints, Archive: n.Chain.Archive, Genesis: n.Chain.Genesis, NetUID: n.Chain.NetUID})
@@ -107,7 +109,7 @@ func register(ctx context.Context, keys keyPlace, place chainPlace, limit uint64
 	if err != nil {
 		return err
 	}
-	remote, err := dialChain(ctx, n)
+	remote, err := dialChain(ctx, keys.t, n)
 	if err != nil {
 		return err
 	}
@@ -186,7 +188,7 @@ func newSubnetMetagraph(t terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			remote, err := dialChain(cmd.Context(), n)
+			remote, err := dialChain(cmd.Context(), t, n)
 			if err != nil {
 				return err
 			}

@@ -65,7 +65,8 @@ type role struct {
 }
 
 // Mine runs a miner until ctx ends or ask is closed; then it uploads what is complete first. Errors wrap node.ErrNotRegistered,
-// bucket.ErrSettings, bucket.ErrPublishWrite or ErrNeedsBeacon where the operator is to mend something.
+// bucket.ErrSettings, bucket.ErrPublishWrite, node.ErrInUse (another process mines with the folder) or ErrNeedsBeacon where the operator is to mend
+// something.
 func Mine(ctx context.Context, cfg Config, plan miner.Plan, ask <-chan struct{}) error {
 	if _, err := cfg.Store.Published(); err != nil {
 		return err
@@ -79,6 +80,11 @@ func Mine(ctx context.Context, cfg Config, plan miner.Plan, ask <-chan struct{})
 		return err
 	}
 	defer own.Close()
+	lock, err := node.Lock(filepath.Join(cfg.Dir, "lock"))
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	plan.Name, plan.UID = cfg.Name, &r.uid
 	m, err := miner.New(miner.Config{
 		Rules: cfg.Network.Rules, Hotkey: cfg.Hotkey, Plan: plan, Dir: cfg.Dir, Heads: cfg.Chain, Beacon: r.beacon,

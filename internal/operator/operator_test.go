@@ -170,6 +170,12 @@ func TestGuests(t *testing.T) {
 func TestRefused(t *testing.T) {
 	n := expose(t)
 	good := enter(t, n.Lobby(), "miner").cfg
+	busy := t.TempDir()
+	lock, err := node.Lock(filepath.Join(busy, "lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
 	elsewhere, err := chain.Dial(t.Context(), chain.RemoteConfig{Endpoints: good.Network.Chain.Endpoints, NetUID: 9})
 	if err != nil {
 		t.Fatal(err)
@@ -180,6 +186,7 @@ func TestRefused(t *testing.T) {
 		change func(*operator.Config)
 		want   error
 	}{
+		{"folder in use", func(c *operator.Config) { c.Dir = busy }, node.ErrInUse},
 		{"stranger", func(c *operator.Config) { c.Hotkey = sr25519.Generate() }, node.ErrNotRegistered},
 		{"no read keys", func(c *operator.Config) { c.Store.Read = bucket.Keys{} }, bucket.ErrPublishWrite},
 		{"write keys as read keys", func(c *operator.Config) { c.Store.Read = c.Store.Write }, bucket.ErrPublishWrite},
