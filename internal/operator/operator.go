@@ -71,6 +71,14 @@ func Mine(ctx context.Context, cfg Config, plan miner.Plan, ask <-chan struct{})
 	if _, err := cfg.Store.Published(); err != nil {
 		return err
 	}
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return fmt.Errorf("couldn't make data folder: %w", err)
+	}
+	lock, err := node.Lock(filepath.Join(cfg.Dir, "lock"))
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	r, err := open(ctx, &cfg, "miner")
 	if err != nil {
 		return err
@@ -80,11 +88,6 @@ func Mine(ctx context.Context, cfg Config, plan miner.Plan, ask <-chan struct{})
 		return err
 	}
 	defer own.Close()
-	lock, err := node.Lock(filepath.Join(cfg.Dir, "lock"))
-	if err != nil {
-		return err
-	}
-	defer lock.Close()
 	plan.Name, plan.UID = cfg.Name, &r.uid
 	m, err := miner.New(miner.Config{
 		Rules: cfg.Network.Rules, Hotkey: cfg.Hotkey, Plan: plan, Dir: cfg.Dir, Heads: cfg.Chain, Beacon: r.beacon,
