@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 
@@ -68,15 +69,9 @@ func logicnetChain(t terminal, place chainPlace) (network.Network, error) {
 func logicnetRules(name string) (logicnet.Rules, error) {
 	r, ok := logicnet.RulesByName(name)
 	if !ok {
-		return r, devnet.WithHint(usageError{errNoRules(name), "nanteos logicnet"}, "use hardened or reference")
+		return r, devnet.WithHint(usageError{fmt.Errorf("couldn't use rules %.40s: there is no such set", name), "nanteos logicnet"}, "use hardened or reference")
 	}
 	return r, nil
-}
-
-type errNoRules string
-
-func (e errNoRules) Error() string {
-	return "couldn't use rules " + string(e) + ": there is no such set"
 }
 
 // keyFor is the key that is sent to a model's server: the one given for it, else that of the service that the address belongs to.

@@ -1,4 +1,4 @@
-// Command nanteos mines, validates and runs Grail networks. `nanteos devnet` starts a whole one on this machine.
+// Command nanteos mines, validates and runs Grail and LogicNet. `nanteos devnet` starts whole networks on this machine.
 package main
 
 import (

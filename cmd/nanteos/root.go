@@ -41,8 +41,8 @@ func standard(cfg config.Config) terminal {
 func newRoot(t terminal) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "nanteos",
-		Short: "mine, validate and run Grail networks",
-		Long:  "nanteos mines, validates and runs Grail networks.\nStart with a whole network on this machine: nanteos devnet",
+		Short: "mine, validate and run Grail and LogicNet",
+		Long:  "nanteos mines, validates and runs two networks of Bittensor: Grail and LogicNet.\nStart with a whole network on this machine: nanteos devnet",
 		Args:  cobra.NoArgs,
 		// What went wrong is printed by main, once, in one form.
 		SilenceErrors: true, SilenceUsage: true,
