@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -94,4 +95,20 @@ func keyFor(given config.Secret, base string, env config.Config) llm.Key {
 		return llm.Key(env.OpenAIKey)
 	}
 	return ""
+}
+
+// hideFlag starts the process again with a secret flag's value in its environment and not among its arguments, where everybody on the machine can
+// read it.
+func hideFlag(flag, variable, value string) error {
+	args := make([]string, 0, len(os.Args))
+	for i := 0; i < len(os.Args); i++ {
+		switch a := os.Args[i]; {
+		case a == flag:
+			i++
+		case strings.HasPrefix(a, flag+"="):
+		default:
+			args = append(args, a)
+		}
+	}
+	return again(args, config.Environ(variable, value))
 }

@@ -15,7 +15,6 @@ import (
 	bittensor "github.com/nanteos/nanteos/bittensor/chain"
 	"github.com/nanteos/nanteos/bittensor/weights"
 	"github.com/nanteos/nanteos/internal/chain"
-	"github.com/nanteos/nanteos/internal/config"
 	"github.com/nanteos/nanteos/internal/devnet"
 	"github.com/nanteos/nanteos/internal/llm"
 	"github.com/nanteos/nanteos/internal/node/logicminer"
@@ -96,7 +95,7 @@ func (m *logicMine) start(cmd *cobra.Command) error {
 		return usage("couldn't serve category %.40q: Logic is the only one", m.category)
 	}
 	if m.key != "" && m.key != placeholder {
-		if err := hideKey(m.key); err != nil {
+		if err := hideFlag("--miner.llm_client.key", "NANTEOS_LLM_KEY", m.key); err != nil {
 			return err
 		}
 	}
@@ -248,19 +247,4 @@ func ownAddress() (netip.Addr, error) {
 func announceAxon(ctx context.Context, remote *chain.Remote, hotkey bittensor.Signer, netuid uint16, at netip.AddrPort) error {
 	_, err := remote.Client().Serve(ctx, hotkey, netuid, bittensor.Axon{Version: uint32(weights.Version(9, 0, 0)), Address: at, Protocol: 4})
 	return err
-}
-
-// hideKey starts the process again with the key in its environment and not among its arguments, where everybody on the machine can read it.
-func hideKey(key string) error {
-	args := make([]string, 0, len(os.Args))
-	for i := 0; i < len(os.Args); i++ {
-		switch a := os.Args[i]; {
-		case a == "--miner.llm_client.key":
-			i++
-		case strings.HasPrefix(a, "--miner.llm_client.key="):
-		default:
-			args = append(args, a)
-		}
-	}
-	return again(args, config.Environ("NANTEOS_LLM_KEY", key))
 }

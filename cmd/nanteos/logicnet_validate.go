@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/nanteos/nanteos/internal/chain"
-	"github.com/nanteos/nanteos/internal/config"
 	"github.com/nanteos/nanteos/internal/devnet"
 	"github.com/nanteos/nanteos/internal/llm"
 	"github.com/nanteos/nanteos/internal/node/logicvalidator"
@@ -338,20 +337,4 @@ func (v *logicValidate) introduce(address string, netuid uint16, endpoints []str
 	if cfg.Proxy.Listener != nil {
 		fmt.Fprintf(v.t.out, "proxy: http://%s/v1/answer, described at /openapi.json\n", cfg.Proxy.Listener.Addr())
 	}
-}
-
-// hideFlag starts the process again with a secret flag's value in its environment and not among its arguments, where everybody on the machine can
-// read it.
-func hideFlag(flag, variable, value string) error {
-	args := make([]string, 0, len(os.Args))
-	for i := 0; i < len(os.Args); i++ {
-		switch a := os.Args[i]; {
-		case a == flag:
-			i++
-		case strings.HasPrefix(a, flag+"="):
-		default:
-			args = append(args, a)
-		}
-	}
-	return again(args, config.Environ(variable, value))
 }
