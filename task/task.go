@@ -51,6 +51,10 @@ type Component struct {
 type Options struct {
 	Mode   Mode          // which thinking tags the graders look for
 	Params cpython.Value // env_params: an object such as {"split": "train"}, or null; each environment reads what it knows
+	// Quirks reproduces the reference's defects in rewards (docs/environments.md lists them); the network's rules say so.
+	Quirks bool
+	// Tools are those of this machine.
+	Tools Tools
 }
 
 // Factory makes an environment.
