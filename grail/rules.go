@@ -175,6 +175,9 @@ type Rules struct {
 
 	// TrainerUID is the UID whose bucket holds the checkpoints. 0. Section 2.1.
 	TrainerUID int `json:"trainer_uid"`
+	// EnvironmentQuirks has environments reproduce the reference's defects in parsing and rewards, and refuse environments that its validators don't
+	// know; docs/environments.md lists them. true; Hardened false.
+	EnvironmentQuirks bool `json:"environment_quirks"`
 	// DefaultEnvironment is the environment when the checkpoint's metadata names none. "triton_kernel". Section 2.1.
 	DefaultEnvironment string `json:"default_environment"`
 	// TrustListVersion is the version number of the trust list. 1. A12.
@@ -288,6 +291,7 @@ func Reference() Rules {
 		BurnPercent:          90,
 
 		TrainerUID:         0,
+		EnvironmentQuirks:  true,
 		DefaultEnvironment: "triton_kernel",
 		TrustListVersion:   1,
 	}
@@ -314,6 +318,7 @@ func Hardened() Rules {
 	r.CopyAttribution = CopyByWindow
 	r.UniqueBound = true
 	r.AlignAvailability = true
+	r.EnvironmentQuirks = false
 	return r
 }
 

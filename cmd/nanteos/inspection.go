@@ -245,7 +245,7 @@ func readRules(name string) (grail.Rules, error) {
 
 // open loads the checkpoint.
 func (g *grounds) open(ctx context.Context) (*inspect.Inspector, error) {
-	i, err := inspect.Open(ctx, g.rules, g.checkpoint)
+	i, err := inspect.Open(ctx, g.rules, g.checkpoint, nil)
 	if errors.Is(err, inspect.ErrCheckpoint) {
 		return nil, devnet.WithHint(err, "name a folder with model, tokenizer and the metadata.json of its publication")
 	}

@@ -45,6 +45,7 @@ func (c *Checker) Check(ctx context.Context, src Source) (*FileReport, error) {
 		return rep, c.fileFault(rep, err)
 	}
 	rep.Rows = src.NumRows()
+	rep.Dataset = c.datasets(meta.Dataset)
 	sampler := NewSampler(c.Rules.SampleOrder)
 	digests := Digests{}
 	whole := c.Rules.SampleOrder == grail.SampleByDigest && c.Options.Rows == nil && rep.Rows > int64(c.Rules.CheckAllRows)
@@ -88,7 +89,9 @@ func (c *Checker) Check(ctx context.Context, src Source) (*FileReport, error) {
 	}
 	rejected := rep.Reason != ""
 	w := newWalk(c.Rules, rep, rows, c.Options.All)
-	var results rowSource = newPipeline(c, rows)
+	checks := newPipeline(c, rows)
+	checks.dataset = rep.Dataset
+	var results rowSource = checks
 	if c.scripted != nil {
 		results = c.scripted(rows)
 	}
@@ -120,6 +123,17 @@ func (c *Checker) Check(ctx context.Context, src Source) (*FileReport, error) {
 	}
 	return rep, nil
 }
+
+// datasets says how the file's dataset differs from the validator's, empty where it doesn't or where one of them is not known.
+func (c *Checker) datasets(file string) string {
+	if own := c.Window.Dataset; own != "" && file != "" && own != file {
+		return fmt.Sprintf("its problems were drawn from the dataset %.12s…, here they are drawn from %.12s…", file, own)
+	}
+	return ""
+}
+
+// datasetRemedy says what the owner of a file can do whose problems are from another dataset.
+const datasetRemedy = "both sides need the same dataset: that whose digest the trainer publishes as dataset of env_params"
 
 // rejectFile fails the miner for the whole file: nothing was checked.
 func (c *Checker) rejectFile(rep *FileReport, reason, detail string) {

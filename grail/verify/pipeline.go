@@ -19,6 +19,7 @@ type pipeline struct {
 	next    int // rows before it are prepared
 	prompts map[int64]promptResult
 	signed  func(*grail.Row) error // grail.VerifyRow
+	dataset string                 // FileReport.Dataset
 }
 
 type promptResult struct {
@@ -161,7 +162,15 @@ func (p *pipeline) prompt(ctx context.Context, row *grail.Row) (Verdict, error) 
 		// A prompt depends on hotkey, window and group only, so a failure to render it is never the miner's.
 		return cannotTell(CheckPrompt, got.err.Error()), nil
 	}
-	return checkPrompt(&row.Commit, got.tokens), nil
+	return p.explain(checkPrompt(&row.Commit, got.tokens)), nil
+}
+
+// explain adds to a refusal that comes of other problems that the datasets differ.
+func (p *pipeline) explain(v Verdict) Verdict {
+	if !v.OK && p.dataset != "" {
+		v.Reason, v.Remedy = v.Reason+": "+p.dataset, datasetRemedy
+	}
+	return v
 }
 
 func (p *pipeline) seed(row *grail.Row) uint32 {
@@ -252,7 +261,7 @@ func (p *pipeline) finish(ctx context.Context, i int) error {
 		return nil
 	}
 	if grade != nil {
-		add(checkReward(r, c.Rollout.TotalReward, grade.Reward))
+		add(p.explain(checkReward(r, c.Rollout.TotalReward, grade.Reward)))
 	} else {
 		add(refuse(CheckReward, Soft, "there is no grade to compare with", ""))
 	}

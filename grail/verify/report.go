@@ -76,6 +76,9 @@ type FileReport struct {
 	Remedy string `json:"remedy,omitempty"`
 	// Unjudged tells that the validator's own side failed.
 	Unjudged bool `json:"unjudged,omitempty"`
+	// Dataset says in plain words that the file's problems were drawn from another dataset than the validator's, empty where they agree or one of
+	// them doesn't say. By itself it fails nobody: prompts and rewards that differ do.
+	Dataset string `json:"dataset,omitempty"`
 	// Rows is the number of rows in the file, Planned the rows chosen for checking, ascending.
 	Rows    int64   `json:"rows"`
 	Planned []int64 `json:"planned,omitempty"`

@@ -30,6 +30,8 @@ type Window struct {
 	MaxLength int
 	// EOS is the tokenizer's end token, negative when it has none.
 	EOS int32
+	// Dataset is the digest of the dataset that the problems are drawn from here, empty where the environment has none.
+	Dataset string
 }
 
 // Grade is an environment's judgement of a completion.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/nanteos/nanteos/grail"
@@ -18,7 +19,13 @@ type Metadata struct {
 	WindowLength   int64   `json:"window_length"`   // blocks
 	InferenceCount int64   `json:"inference_count"` // rows, not checked by anybody; Write sets it
 	Timestamp      float64 `json:"timestamp"`       // unix seconds
+	// Dataset is the digest of the dataset that the problems were drawn from: 64 hex digits, empty where the environment has none or the writer
+	// doesn't say. It is a key of our own that the reference's reader passes over, and nobody fails by it: it tells why prompts differ.
+	Dataset string `json:"dataset_digest,omitempty"`
 }
+
+// datasetKey is the key of Metadata.Dataset.
+const datasetKey = "dataset_digest"
 
 // Range is a piece of the file in bytes.
 type Range struct{ Offset, Length int64 }
@@ -71,8 +78,8 @@ func (f *File) Has(cols Columns) Columns {
 	return got & cols
 }
 
-// Metadata reads the five texts of the file's key-value metadata. Missing ones are empty or zero, others as Python reads them; a
-// number that doesn't parse gives an error that wraps ErrUnreadable.
+// Metadata reads the five texts of the file's key-value metadata, and the dataset where the file has one. Missing ones are empty or zero, others as
+// Python reads them; a number that doesn't parse gives an error that wraps ErrUnreadable. A dataset that is no digest is passed over.
 func (f *File) Metadata() (Metadata, error) {
 	var m Metadata
 	for _, kv := range f.foot.meta {
@@ -91,12 +98,21 @@ func (f *File) Metadata() (Metadata, error) {
 			m.InferenceCount, err = readInt(kv[1])
 		case "timestamp":
 			m.Timestamp, err = cpython.ParseFloat(kv[1])
+		case datasetKey:
+			if isDigest(kv[1]) {
+				m.Dataset = kv[1]
+			}
 		}
 		if err != nil {
 			return m, fail(ErrUnreadable, "", f.start, "metadata %s: %v", kv[0], err)
 		}
 	}
 	return m, nil
+}
+
+// isDigest says whether a text is a SHA-256 in lower-case hex.
+func isDigest(s string) bool {
+	return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == ""
 }
 
 // readInt reads an integer as Python's int() does.

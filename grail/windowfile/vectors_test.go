@@ -213,7 +213,7 @@ func TestParquetVectors(t *testing.T) {
 			}
 			m, err := f.Metadata()
 			w := v.Expected.Window
-			if want := (Metadata{w.Wallet, w.WindowStart, w.WindowLength, w.InferenceCount, w.Timestamp}); err != nil || m != want {
+			if want := (Metadata{Wallet: w.Wallet, WindowStart: w.WindowStart, WindowLength: w.WindowLength, InferenceCount: w.InferenceCount, Timestamp: w.Timestamp}); err != nil || m != want {
 				t.Errorf("metadata %+v, %v; want %+v", m, err, want)
 			}
 			want := make([]grail.Row, len(w.Inferences))
@@ -310,4 +310,29 @@ func TestParquetRowVectors(t *testing.T) {
 		}
 	}
 	vectortest.Count(t, "grail/parquet_rows.json", len(v.Cases))
+}
+
+// The dataset is a key of its own behind those of the reference, and what is no digest is nothing.
+func TestDatasetKey(t *testing.T) {
+	digest := strings.Repeat("0123456789abcdef", 4)
+	for _, c := range []struct{ write, want string }{{digest, digest}, {"", ""}, {digest[1:], ""}, {strings.ToUpper(digest), ""}, {digest + "\n", ""}, {"\xff", ""}} {
+		var b bytes.Buffer
+		if err := Write(&b, Metadata{Wallet: "w", Dataset: c.write}, nil, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		f, err := Open(bytes.NewReader(b.Bytes()), int64(b.Len()), Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, err := f.Metadata(); err != nil || m.Dataset != c.want || m.Wallet != "w" {
+			t.Errorf("%q: read as %+v, %v", c.write, m, err)
+		}
+		var keys []string
+		for _, kv := range f.foot.meta {
+			keys = append(keys, kv[0])
+		}
+		if want := 5 + min(len(c.write), 1); len(keys) != want {
+			t.Errorf("%q: keys %v", c.write, keys)
+		}
+	}
 }

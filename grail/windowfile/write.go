@@ -420,6 +420,9 @@ func (f *fileWriter) footer(meta Metadata, group format.RowGroup) {
 			{Key: "timestamp", Value: string(cpython.AppendFloat(nil, meta.Timestamp))},
 		},
 	}
+	if meta.Dataset != "" {
+		m.KeyValueMetadata = append(m.KeyValueMetadata, format.KeyValue{Key: datasetKey, Value: meta.Dataset})
+	}
 	n := f.thrift(&m)
 	f.write(append(binary.LittleEndian.AppendUint32(nil, uint32(n)), magic...))
 }

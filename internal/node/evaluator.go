@@ -11,21 +11,24 @@ import (
 
 // Evaluator poses and grades the problems of a window. Miner and validator use the same one. It is safe for several goroutines.
 type Evaluator struct {
-	env      task.Environment
+	env      *Environment
 	mode     task.Mode
 	text     Text
 	eos      int32
 	gradeEOS bool
 }
 
-// NewEvaluator makes the evaluator of a model. The error wraps ErrPolicy where its environment is unknown here.
+// NewEvaluator makes the evaluator of a model. The error wraps ErrPolicy where its environment can't be opened here, see Environments.Open.
 func NewEvaluator(rules grail.Rules, m *Model) (*Evaluator, error) {
-	env, err := m.Policy.Environment()
+	env, err := m.Environments.Open(rules, m.Policy)
 	if err != nil {
-		return nil, fmt.Errorf("couldn't evaluate with checkpoint %d: %w: %w", m.Policy.Checkpoint, ErrPolicy, err)
+		return nil, fmt.Errorf("couldn't evaluate with checkpoint %d: %w", m.Policy.Checkpoint, err)
 	}
 	return &Evaluator{env: env, mode: m.Policy.Mode, text: m.Text, eos: m.Engine.Info().EOS, gradeEOS: rules.GradeEOS}, nil
 }
+
+// Dataset is the digest of the dataset that the problems are drawn from, empty where the environment has none.
+func (e *Evaluator) Dataset() string { return e.env.Dataset }
 
 // PromptTokens returns the prompt of a seed's problem: the token ids that every rollout of the group begins with.
 func (e *Evaluator) PromptTokens(ctx context.Context, seed uint32) ([]int32, error) {

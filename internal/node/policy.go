@@ -6,7 +6,6 @@ import (
 	"github.com/nanteos/nanteos/grail"
 	"github.com/nanteos/nanteos/internal/cpython"
 	"github.com/nanteos/nanteos/task"
-	"github.com/nanteos/nanteos/task/catalog"
 )
 
 // ErrNoCheckpoint says that no checkpoint is ready for a window. The window is skipped.
@@ -29,9 +28,4 @@ type Policy struct {
 	Params grail.GenerationParams
 	// Mode is the thinking mode.
 	Mode task.Mode
-}
-
-// Environment opens the policy's environment. The error wraps task.ErrUnknownEnvironment where this build lacks it.
-func (p Policy) Environment() (task.Environment, error) {
-	return catalog.Open(p.EnvID, task.Options{Mode: p.Mode, Params: p.EnvParams})
 }

@@ -66,6 +66,8 @@ type Model struct {
 	Engine Engine
 	// Text is the checkpoint's tokenizer and template.
 	Text Text
+	// Environments opens the policy's environment; nil for one that needs no tools.
+	Environments *Environments
 	// Release gives back what the model holds when it is replaced; nil where there is nothing to give back.
 	Release func()
 }

@@ -4,6 +4,7 @@
 package catalog
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,6 +16,21 @@ import (
 
 var factories = map[string]task.Factory{
 	sat.ID: sat.New,
+}
+
+// ErrUnregistered says that the reference's validators don't know an environment.
+var ErrUnregistered = errors.New("environment is not in the reference's registry")
+
+// unregistered are the environments that the reference's trainer can make and its validators don't know.
+var unregistered = []string{"affine_logic", "affine_trace"}
+
+// Registered says whether the reference's validators know an environment; the error wraps ErrUnregistered where they don't. With such a one their
+// check of the prompt fails for every rollout of every miner, so that a network under their rules can't use it (specification, section 13).
+func Registered(id string) error {
+	if slices.Contains(unregistered, id) {
+		return fmt.Errorf("couldn't use environment %s: %w: its validators fail every miner at env_prompt_valid", id, ErrUnregistered)
+	}
+	return nil
 }
 
 // IDs returns the ids of all environments, sorted.

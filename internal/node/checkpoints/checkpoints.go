@@ -36,6 +36,8 @@ type Store struct {
 	Cache *checkpoint.Cache
 	// Library keeps loaded models. Nodes of one process share it.
 	Library *engine.Library
+	// Environments opens what policies ask for. Nodes of one process share it; nil for environments that need no tools.
+	Environments *node.Environments
 
 	mu     sync.Mutex
 	looked bool
@@ -149,7 +151,9 @@ func (s *Store) Load(ctx context.Context, label int64) (*node.Model, error) {
 		return nil, err
 	}
 	policy.Checkpoint, policy.ModelName = label, native.Info().Name
-	return NewModel(native, policy), nil
+	m := NewModel(native, policy)
+	m.Environments = s.Environments
+	return m, nil
 }
 
 // Policy reads the policy of a checkpoint's metadata. The error wraps node.ErrPolicy.

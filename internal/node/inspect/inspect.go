@@ -83,8 +83,9 @@ type Inspector struct {
 }
 
 // Open loads the checkpoint folder: model, tokenizer and the metadata.json of its publication. The error wraps ErrCheckpoint where that is
-// missing or unusable. Close the Inspector when done.
-func Open(ctx context.Context, rules grail.Rules, folder string) (*Inspector, error) {
+// missing or unusable, and node.ErrPolicy where the checkpoint's environment can't be opened with the tools that environments has (nil: none).
+// Close the Inspector when done.
+func Open(ctx context.Context, rules grail.Rules, folder string, environments *node.Environments) (*Inspector, error) {
 	meta, err := readMetadata(folder)
 	if err != nil {
 		return nil, err
@@ -99,6 +100,7 @@ func Open(ctx context.Context, rules grail.Rules, folder string) (*Inspector, er
 	}
 	policy.Checkpoint, policy.ModelName = meta.Window, native.Info().Name
 	m := checkpoints.NewModel(native, policy)
+	m.Environments = environments
 	eval, err := node.NewEvaluator(rules, m)
 	if err != nil {
 		m.Release()
@@ -158,6 +160,7 @@ func (i *Inspector) Judge(ctx context.Context, path string, known Known, scope S
 		Rules: i.rules,
 		Window: verify.Window{
 			CheckpointWindow: &label, Params: &i.model.Policy.Params, VocabSize: info.VocabSize, MaxLength: info.MaxLength, EOS: info.EOS,
+			Dataset: i.eval.Dataset(),
 		},
 		Evaluator: i.eval, Replayer: i.model.Engine,
 		Options: verify.Options{All: scope.All || scope.Row != nil},

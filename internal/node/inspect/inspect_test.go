@@ -71,7 +71,7 @@ func TestOpenRefuses(t *testing.T) {
 		"unknown environment": {folder(t, "chess"), node.ErrPolicy},
 	} {
 		t.Run(name, func(t *testing.T) {
-			i, err := Open(t.Context(), grail.Hardened(), c.dir)
+			i, err := Open(t.Context(), grail.Hardened(), c.dir, nil)
 			if !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
@@ -109,7 +109,7 @@ func honest(t *testing.T, i *Inspector, rules grail.Rules) (file string, hash, b
 
 func TestJudge(t *testing.T) {
 	rules := grail.Hardened()
-	i, err := Open(t.Context(), rules, folder(t, "sat"))
+	i, err := Open(t.Context(), rules, folder(t, "sat"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestJudge(t *testing.T) {
 
 func TestJudgeRow(t *testing.T) {
 	rules := grail.Hardened()
-	i, err := Open(t.Context(), rules, folder(t, "sat"))
+	i, err := Open(t.Context(), rules, folder(t, "sat"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func TestJudgeRow(t *testing.T) {
 }
 
 func TestJudgeBadFiles(t *testing.T) {
-	i, err := Open(t.Context(), grail.Hardened(), folder(t, "sat"))
+	i, err := Open(t.Context(), grail.Hardened(), folder(t, "sat"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -104,7 +104,7 @@ func encode(rules grail.Rules, miner string, w Window, groups []draft, now time.
 		rows = append(rows, g.rows...)
 	}
 	var b bytes.Buffer
-	meta := windowfile.Metadata{Wallet: miner, WindowStart: w.Start, WindowLength: rules.WindowLength, Timestamp: float64(now.UnixMicro()) / 1e6}
+	meta := windowfile.Metadata{Wallet: miner, WindowStart: w.Start, WindowLength: rules.WindowLength, Timestamp: float64(now.UnixMicro()) / 1e6, Dataset: w.Dataset}
 	if err := windowfile.Write(&b, meta, rows, windowfile.Options{}); err != nil {
 		return nil, fmt.Errorf("couldn't encode window file: %w", err)
 	}

@@ -1,6 +1,7 @@
 package miner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -117,7 +118,7 @@ func (m *Miner) answer(ctx context.Context, id uint64, err error) Answer {
 	case errors.Is(err, node.ErrNoCheckpoint):
 		f.Kind, f.Hint = NoCheckpoint, "wait for the trainer's first checkpoint"
 	case errors.Is(err, node.ErrPolicy):
-		f.Kind, f.Hint = Unusable, "a newer nanteos may know it"
+		f.Kind, f.Hint = Unusable, cmp.Or(node.EnvironmentHint(err), "a newer nanteos may know it")
 	case errors.Is(err, bucket.ErrExists):
 		f.Kind = Exists
 	case errors.Is(err, bucket.ErrAccessDenied), errors.Is(err, bucket.ErrNoBucket), errors.Is(err, bucket.ErrTooLarge), errors.Is(err, bucket.ErrContent):
@@ -159,10 +160,13 @@ func (m *Miner) group(ctx context.Context, e Group) (GroupRecord, []byte, error)
 	model, worker, evaluator := m.model, m.worker, m.evaluate
 	m.mu.Unlock()
 	record := GroupRecord{Index: e.Index, Checkpoint: e.Checkpoint}
+	if evaluator != nil {
+		record.Dataset = evaluator.Dataset()
+	}
 	if model == nil {
 		return record, nil, errors.New("couldn't make group: no checkpoint is loaded")
 	}
-	w := Window{Window: e.Window, Block: e.Block, Checkpoint: e.Checkpoint}
+	w := Window{Window: e.Window, Block: e.Block, Checkpoint: e.Checkpoint, Dataset: record.Dataset}
 	rows, err := worker.Group(ctx, w, e.Index)
 	if err == nil && !m.cfg.SkipPreflight {
 		p := Preflight{Rules: m.cfg.Rules, Miner: m.address, Model: model, Evaluator: evaluator}
@@ -205,6 +209,9 @@ func (m *Miner) pack(ctx context.Context, e Package) (File, []GroupRecord, error
 		groups = append(groups, draft{g, rows})
 	}
 	w := Window{Window: e.Window, Checkpoint: e.Checkpoint}
+	if len(groups) > 0 {
+		w.Dataset = groups[0].record.Dataset // one checkpoint, one dataset
+	}
 	f, more, err := m.outbox.Write(ctx, m.cfg.Rules, m.address, w, groups, m.cfg.Now())
 	return f, append(dropped, more...), err
 }

@@ -49,13 +49,13 @@ func (p *Preflight) Group(ctx context.Context, w Window, rows []grail.Row, repla
 		Window: verify.Window{
 			Miner: p.Miner, Start: w.Start, Hash: w.Hash, ChallengeRandomness: grail.MixRandomness(w.Hash, "preflight"),
 			ExpectedBeacon: w.ExpectedBeacon(), CheckpointWindow: &w.Checkpoint, Params: &params,
-			VocabSize: info.VocabSize, MaxLength: info.MaxLength, EOS: info.EOS,
+			VocabSize: info.VocabSize, MaxLength: info.MaxLength, EOS: info.EOS, Dataset: w.Dataset,
 		},
 		Evaluator: p.Evaluator,
 		Replayer:  replayer,
 		Options:   verify.Options{Rows: all},
 	}
-	rep, err := c.Check(ctx, verify.Rows(windowfile.Metadata{Wallet: p.Miner, WindowStart: w.Start, WindowLength: rules.WindowLength}, rows))
+	rep, err := c.Check(ctx, verify.Rows(windowfile.Metadata{Wallet: p.Miner, WindowStart: w.Start, WindowLength: rules.WindowLength, Dataset: w.Dataset}, rows))
 	if err != nil {
 		return fmt.Errorf("couldn't check group: %w", err)
 	}

@@ -163,6 +163,8 @@ type GroupRecord struct {
 	Rollouts int     `json:"rollouts,omitempty"`
 	Tokens   int     `json:"tokens,omitempty"`
 	Reward   float64 `json:"reward,omitempty"`
+	// Dataset is the digest of the dataset that its problem was drawn from, empty where the environment has none.
+	Dataset string `json:"dataset,omitempty"`
 	// Bytes is the size of the journalled rows.
 	Bytes int64 `json:"bytes,omitempty"`
 	// Dropped says that it is not uploaded. Check is the check that it would not pass, Reason and Hint say why and what to do.

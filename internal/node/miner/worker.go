@@ -22,6 +22,8 @@ type Window struct {
 	node.Window
 	// Block is the newest block when the group was started, Checkpoint the label of the checkpoint; rows carry both.
 	Block, Checkpoint int64
+	// Dataset is the digest of the dataset that the problems are drawn from, empty where the environment has none.
+	Dataset string
 }
 
 // Worker makes groups of rollouts.

@@ -106,6 +106,7 @@ func (v *Validator) check(ctx context.Context, e Judge, hotkey string, src io.Re
 		Window: verify.Window{
 			Miner: hotkey, Start: e.Window.Start, Hash: e.Window.Hash, ChallengeRandomness: e.Closing.Challenge, ExpectedBeacon: e.Window.ExpectedBeacon(),
 			CheckpointWindow: &e.Checkpoint, Params: &v.model.Policy.Params, VocabSize: info.VocabSize, MaxLength: info.MaxLength, EOS: info.EOS,
+			Dataset: v.grader.Dataset(),
 		},
 		Evaluator: v.grader, Replayer: v.model.Engine,
 	}

@@ -1,6 +1,7 @@
 package validator
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,7 +28,8 @@ func (v *Validator) prepare(ctx context.Context, e Prepare) Prepared {
 	case errors.Is(err, node.ErrNoCheckpoint):
 		p.Failure.Kind, p.Failure.Hint = NoCheckpoint, "the trainer has to publish a checkpoint and its READY marker"
 	case errors.Is(err, node.ErrPolicy):
-		p.Failure.Kind, p.Failure.Hint = Unusable, "the trainer has to publish env_id, thinking_mode and generation_params that this version knows"
+		p.Failure.Kind = Unusable
+		p.Failure.Hint = cmp.Or(node.EnvironmentHint(err), "the trainer has to publish env_id, thinking_mode and generation_params that this version knows")
 	}
 	return p
 }
@@ -42,6 +44,9 @@ func (v *Validator) load(ctx context.Context, label int64) error {
 	}
 	grader, err := node.NewEvaluator(v.cfg.Rules, m)
 	if err != nil {
+		if m.Release != nil {
+			m.Release()
+		}
 		return err
 	}
 	v.model, v.grader = m, grader

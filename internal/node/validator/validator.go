@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/nanteos/nanteos/grail"
-	"github.com/nanteos/nanteos/grail/verify"
 	"github.com/nanteos/nanteos/internal/chain"
 	"github.com/nanteos/nanteos/internal/node"
 	"github.com/nanteos/nanteos/internal/status"
@@ -74,7 +73,7 @@ type Validator struct {
 	first Ledger
 
 	model  *node.Model
-	grader verify.Evaluator
+	grader *node.Evaluator
 
 	events chan Event
 	wg     sync.WaitGroup
