@@ -8,6 +8,7 @@
 //   - [Sum]: the built-in sum over floats;
 //   - [Value], [ParseJSON] and the three layouts in which Python writes JSON;
 //   - [Strip], [IsSpace], [ParseInt], [ParseFloat]: str.strip, str.isspace, int(str), float(str);
+//   - [Lower]: str.lower;
 //   - [IndexFold], [ContainsLower]: case-insensitive search as re and str.lower do it.
 //
 // A Python str may hold lone surrogates, a Go string holds bytes. Strings here are "generalised" UTF-8: a lone surrogate is written as the three bytes that
