@@ -3,7 +3,8 @@
 //
 // Variables configure the machine that nanteos runs on (how fast, how the terminal looks, where models are got from) and who it is: wallet, network
 // and object store of a role, under the names that the Python implementation has for them. None of them can change a result: the engine gives the
-// same bits on every instruction set and number of threads, and what a network is, its rules fix. What a command does is told by flags.
+// same bits on every instruction set and number of threads, and what a network is, its rules fix. The exception is GRAIL_GPU_EVAL, which turns on what a
+// network's checkpoints may leave off, as it does in the Python implementation. What a command does is told by flags.
 //
 // The process's own variables win over the file. A name of ours that nobody knows is an error in the file, since it is most likely misspelt;
 // names of other programs are left alone, because a miner's .env holds those of the Python implementation too. Values are never
@@ -64,6 +65,26 @@ type Config struct {
 	SafetyBlocks string
 	// Store is the object store as the R2_ variables have it.
 	Store Store
+	// Environments is what the environments of tasks need of this machine.
+	Environments Environments
+}
+
+// Environments is what environments need of this machine. What the KERNEL_ variables and GRAIL_GPU_EVAL say is read where it is used, as the Python
+// implementation reads it.
+type Environments struct {
+	// DataDir is the folder of datasets; empty: the folder nanteos/data of the user's data. NANTEOS_DATA_DIR.
+	DataDir string
+	// GraderPython is the interpreter that grades programs, in a sandbox. Empty: python3.12 or python3 of the path. NANTEOS_GRADER_PYTHON.
+	GraderPython string
+	// GraderWorkers is how many programs are graded at the same time. 0: one per processor. NANTEOS_GRADER_WORKERS.
+	GraderWorkers int
+	// Sympy is the folder that has sympy in it, a site-packages; empty: that of the interpreter. NANTEOS_SYMPY.
+	Sympy string
+	// KernelPython is the interpreter that has torch and triton. Empty: python3 of the path. NANTEOS_KERNEL_PYTHON.
+	KernelPython string
+	// GPUEval, KernelGPUs, KernelBackend and KernelTimeout say whether, where, how and for how long kernels run on GPUs. GRAIL_GPU_EVAL,
+	// KERNEL_EVAL_GPU_IDS, KERNEL_EVAL_BACKEND, KERNEL_EVAL_TIMEOUT.
+	GPUEval, KernelGPUs, KernelBackend, KernelTimeout string
 }
 
 // Store is what the R2_ variables say, each value as it was written.
@@ -119,17 +140,7 @@ func Variables() []Variable {
 				return nil
 			}},
 		{Name: "NANTEOS_THREADS", Example: "2", Text: "threads that compute at the same time; one per processor otherwise",
-			read: func(c *Config, v string) error {
-				if v == "" {
-					return nil
-				}
-				n, err := strconv.Atoi(v)
-				if err != nil || n < 1 || n > maxThreads {
-					return fmt.Errorf("it is not a whole number from 1 to %d", maxThreads)
-				}
-				c.Threads = n
-				return nil
-			}},
+			read: func(c *Config, v string) error { return readCount(&c.Threads, v) }},
 		{Name: "HF_ENDPOINT", Example: "https://huggingface.co", Text: "server that nanteos model pull gets models from, huggingface.co otherwise",
 			read: func(c *Config, v string) error { c.HFEndpoint = v; return nil }},
 		{Name: "HF_TOKEN", Example: "hf_...", Text: "access token for that server, sent to no other; gated and private models need one",
@@ -186,6 +197,24 @@ func Variables() []Variable {
 			read: func(c *Config, v string) error { c.CacheDir = v; return nil }},
 		{Name: "GRAIL_MINER_SAFETY_BLOCKS", Example: "3", Text: "blocks that a miner keeps free at the end of a window",
 			read: func(c *Config, v string) error { c.SafetyBlocks = v; return nil }},
+		{Name: "NANTEOS_DATA_DIR", Example: "/data/nanteos", Text: "folder of the datasets that nanteos data pull gets; ~/.local/share/nanteos/data otherwise",
+			read: func(c *Config, v string) error { c.Environments.DataDir = v; return nil }},
+		{Name: "NANTEOS_GRADER_PYTHON", Example: "/usr/bin/python3.12", Text: "interpreter that grades programs in a sandbox; python3.12 or python3 of the path otherwise",
+			read: func(c *Config, v string) error { c.Environments.GraderPython = v; return nil }},
+		{Name: "NANTEOS_GRADER_WORKERS", Example: "2", Text: "programs that are graded at the same time; one per processor otherwise",
+			read: func(c *Config, v string) error { return readCount(&c.Environments.GraderWorkers, v) }},
+		{Name: "NANTEOS_SYMPY", Example: "/opt/sympy/lib/python3.12/site-packages", Text: "folder that has sympy in it; that of the interpreter otherwise",
+			read: func(c *Config, v string) error { c.Environments.Sympy = v; return nil }},
+		{Name: "NANTEOS_KERNEL_PYTHON", Example: "/opt/torch/bin/python3", Text: "interpreter that has torch and triton, for kernels; python3 of the path otherwise",
+			read: func(c *Config, v string) error { c.Environments.KernelPython = v; return nil }},
+		{Name: "GRAIL_GPU_EVAL", Example: "true", Text: "run kernels on a GPU also where the checkpoint doesn't ask for it: 1, true or yes",
+			read: func(c *Config, v string) error { c.Environments.GPUEval = v; return nil }},
+		{Name: "KERNEL_EVAL_GPU_IDS", Example: "0,1", Text: "physical numbers of the GPUs that kernels run on",
+			read: func(c *Config, v string) error { c.Environments.KernelGPUs = v; return nil }},
+		{Name: "KERNEL_EVAL_BACKEND", Example: "persistent", Text: "how kernels run: persistent or subprocess",
+			read: func(c *Config, v string) error { c.Environments.KernelBackend = v; return nil }},
+		{Name: "KERNEL_EVAL_TIMEOUT", Example: "60", Text: "seconds that a kernel has",
+			read: func(c *Config, v string) error { c.Environments.KernelTimeout = v; return nil }},
 		{Name: "BT_WALLET_PATH", Example: "~/.bittensor/wallets", Text: "folder of Bittensor wallets; that of btcli otherwise",
 			read: func(c *Config, v string) error { c.WalletPath = v; return nil }},
 		{Name: "BT_WALLET_NAME", Example: "default", Text: "what Bittensor's own programs call BT_WALLET_COLD, which wins",
@@ -197,6 +226,19 @@ func Variables() []Variable {
 		{Name: "TERM", Example: "dumb", Text: "dumb: plain lines instead of the live view", Process: true,
 			read: func(c *Config, v string) error { c.Dumb = v == "dumb"; return nil }},
 	}
+}
+
+// readCount reads a number of things that work at the same time.
+func readCount(to *int, v string) error {
+	if v == "" {
+		return nil
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 || n > maxThreads {
+		return fmt.Errorf("it is not a whole number from 1 to %d", maxThreads)
+	}
+	*to = n
+	return nil
 }
 
 func readNetUID(c *Config, v string) error {
