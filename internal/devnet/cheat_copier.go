@@ -151,9 +151,10 @@ func (c *copier) fitting(ctx context.Context, w miner.Window, prompt []int32, co
 		tokens []int32
 		end    float64
 	}
+	limit := min(c.Model.Policy.Params.MaxTokens, c.Rules.MaxCompletionTokens) // a completion of this length needs no end
 	var likely []candidate
 	for i, p := range proofs {
-		if end := math.Exp(p.LogProbs[len(p.LogProbs)-1]); end > 2*c.Rules.MinEOSProbability {
+		if end := math.Exp(p.LogProbs[len(p.LogProbs)-1]); end > 2*c.Rules.MinEOSProbability || len(p.LogProbs)-len(prompt) == limit {
 			likely = append(likely, candidate{sequences[i].Tokens[len(prompt):], end})
 		}
 	}

@@ -61,7 +61,9 @@ func (n *Network) noisyModel(ctx context.Context, policy node.Policy) (*node.Mod
 		return nil, err
 	}
 	n.borrowed = append(n.borrowed, native.Close)
-	return checkpoints.NewModel(native, policy), nil
+	m := checkpoints.NewModel(native, policy)
+	m.Environments = n.environments
+	return m, nil
 }
 
 // makeNoisy copies a model folder and multiplies every weight by a random factor near 1.

@@ -36,14 +36,14 @@ func newBench(t *testing.T, rules string) *bench {
 		t.Fatal(err)
 	}
 	n := &Network{rules: r, members: s.Members(), library: engine.NewLibrary(engine.Config{}), folder: &folder{root: t.TempDir(), made: made{Settings: s}}}
-	if err := writeBase(n.baseDir()); err != nil {
+	if err := writeBase(n.baseDir(), 0); err != nil {
 		t.Fatal(err)
 	}
 	native, err := n.library.Load(t.Context(), n.baseDir(), engine.Identity{Name: ModelName})
 	if err != nil {
 		t.Fatal(err)
 	}
-	model := checkpoints.NewModel(native, node.Policy{ModelName: ModelName, EnvID: "sat", Params: samplingOf, Mode: task.Instructed})
+	model := checkpoints.NewModel(native, node.Policy{ModelName: ModelName, EnvID: "sat", Params: s.sampling(), Mode: task.Instructed})
 	t.Cleanup(func() {
 		for _, giveBack := range n.borrowed {
 			giveBack()

@@ -1,12 +1,14 @@
 package devnet
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/nanteos/nanteos/grail"
+	"github.com/nanteos/nanteos/task"
 )
 
 // Config is what a devnet can be told. The zero value runs the default network until it is stopped.
@@ -26,6 +28,10 @@ type Config struct {
 	Metrics string
 	// Expose lets programs of others take part: chain, store and beacon are told to them, and a miner and a validator are registered for them.
 	Expose bool
+	// Tools are what the environment needs of this machine; none for sat. The caller closes what is behind them, after the network.
+	Tools task.Tools
+	// Describe tells people which dataset of an environment has a digest; nil where nobody knows.
+	Describe func(ctx context.Context, env, digest string) string
 	// ChainAddress is where the chain listens: 127.0.0.1:9944 when exposed and empty, where every client looks for a local chain.
 	ChainAddress string
 }
@@ -46,6 +52,8 @@ type Settings struct {
 	Validators int `json:"validators"`
 	// Guests says that a miner and a validator are registered that others run. It follows Config.Expose.
 	Guests bool `json:"guests,omitempty"`
+	// Environment is the id of the environment, sat by default.
+	Environment string `json:"environment"`
 	// LogicNet says that the chain has a second subnet with a LogicNet of its own.
 	LogicNet bool `json:"logicnet,omitempty"`
 }
@@ -59,6 +67,7 @@ const (
 	FlagCheaters   = "cheaters"
 	FlagValidators = "validators"
 	FlagLogicNet   = "logicnet"
+	FlagEnv        = "env"
 )
 
 // Bounds of a network in one process.
@@ -71,7 +80,14 @@ const (
 
 // DefaultSettings returns the settings of a network that nobody said anything about.
 func DefaultSettings() Settings {
-	return Settings{Seed: 1, RulesName: "hardened", BlockTime: 500 * time.Millisecond, Miners: 3, Cheaters: CheatNames(), Validators: 1}
+	return Settings{Seed: 1, RulesName: "hardened", BlockTime: 500 * time.Millisecond, Miners: 3, Cheaters: CheatNames(), Validators: 1, Environment: sat}
+}
+
+// Adapt sets what the environment asks for and the user said nothing about: how fast blocks come. given are the names of flags.
+func (s *Settings) Adapt(given []string) {
+	if !slices.Contains(given, FlagBlockTime) {
+		s.BlockTime = max(s.BlockTime, shapeOf(s.environment()).blockTime)
+	}
 }
 
 // ParseCheaters reads the text of a flag: a number, which takes the cheats in order and from the first again, or names with commas; "all"
@@ -123,6 +139,9 @@ func (s Settings) Validate() error {
 	case s.Validators < 1 || s.Validators > maxValidators:
 		return WithHint(fmt.Errorf("couldn't run %d validators: the number is out of range", s.Validators), fmt.Sprintf("use 1 to %d", maxValidators))
 	}
+	if err := s.checkEnvironment(); err != nil {
+		return err
+	}
 	for _, name := range s.Cheaters {
 		if !slices.Contains(CheatNames(), name) {
 			return WithHint(fmt.Errorf("couldn't run cheater %q: there is no such cheat", name), "use some of "+strings.Join(CheatNames(), ", "))
@@ -161,7 +180,7 @@ func (s Settings) Rules(genesis time.Time) (grail.Rules, error) {
 	r.WarmUpWindows = 1
 	r.UniqueCapEnabled = false
 	r.BurnPercent = 0
-	r.DefaultEnvironment = "sat"
+	r.DefaultEnvironment = s.environment()
 	if err := r.Validate(); err != nil {
 		return r, fmt.Errorf("couldn't make the network's rules: %w", err)
 	}

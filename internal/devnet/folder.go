@@ -18,7 +18,7 @@ import (
 )
 
 // formatVersion is that of data folders.
-const formatVersion = 2
+const formatVersion = 3
 
 // made is network.json: what was fixed when the network was made.
 type made struct {
@@ -29,6 +29,9 @@ type made struct {
 	// Rules are the network's, Digest theirs in hex.
 	Rules  json.RawMessage `json:"rules"`
 	Digest string          `json:"digest"`
+	// Dataset is the digest of the dataset that the problems are drawn from, empty where the environment has none. It is known when the
+	// environment was opened for the first time.
+	Dataset string `json:"dataset,omitempty"`
 }
 
 // folder is an open data folder.
@@ -130,6 +133,11 @@ func (f *folder) create(s Settings, now time.Time) error {
 	digest := rules.Digest()
 	f.made = made{Version: formatVersion, Settings: s, Genesis: genesis, Rules: text, Digest: hex.EncodeToString(digest[:])}
 	f.rules, f.fresh = rules, true
+	return f.keep()
+}
+
+// keep writes the settings.
+func (f *folder) keep() error {
 	body, err := json.MarshalIndent(f.made, "", "  ")
 	if err != nil {
 		return fmt.Errorf("couldn't write settings: %w", err)
@@ -188,11 +196,12 @@ func (s Settings) differs(cfg Config) error {
 		FlagCheaters:   slices.Equal(s.Cheaters, cfg.Cheaters),
 		FlagValidators: s.Validators == cfg.Validators,
 		FlagLogicNet:   s.LogicNet == cfg.LogicNet,
+		FlagEnv:        s.environment() == cfg.environment(),
 	}
 	values := map[string]string{
 		FlagSeed: fmt.Sprint(s.Seed), FlagRules: s.RulesName, FlagBlockTime: s.BlockTime.String(), FlagMiners: fmt.Sprint(s.Miners),
 		FlagCheaters: orNone(strings.Join(s.Cheaters, ",")), FlagValidators: fmt.Sprint(s.Validators),
-		FlagLogicNet: fmt.Sprint(s.LogicNet),
+		FlagLogicNet: fmt.Sprint(s.LogicNet), FlagEnv: s.environment(),
 	}
 	if cfg.Expose && !s.Guests {
 		return WithHint(fmt.Errorf("couldn't let others into %s: %w: it was made without --expose, so nobody is registered for them", cfg.Data, ErrOtherNetwork),

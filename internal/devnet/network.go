@@ -18,7 +18,6 @@ import (
 	"github.com/nanteos/nanteos/internal/checkpoint"
 	"github.com/nanteos/nanteos/internal/engine"
 	"github.com/nanteos/nanteos/internal/node"
-	"github.com/nanteos/nanteos/internal/node/checkpoints"
 	"github.com/nanteos/nanteos/internal/status"
 	"github.com/nanteos/nanteos/internal/subtensor"
 )
@@ -39,8 +38,10 @@ type Network struct {
 	store    *bucket.Server
 	cache    *checkpoint.Cache
 	library  *engine.Library
-	first    int64     // the first window that can be mined
-	began    time.Time // when Open was called
+	// environments are shared by all members.
+	environments *node.Environments
+	first        int64     // the first window that can be mined
+	began        time.Time // when Open was called
 
 	logic *logicNet // nil where the network has none
 
@@ -65,11 +66,22 @@ func Open(ctx context.Context, cfg Config, registry *status.Registry) (_ *Networ
 	}
 	n := &Network{cfg: cfg, folder: f, rules: f.rules, members: f.made.Members(), registry: registry, first: f.rules.WindowLength, began: began}
 	n.ledger = NewLedger(n.members, n.rules, n.first)
+	n.environments = &node.Environments{Tools: cfg.Tools}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
 		}
 	}()
+	dataset, err := n.tryEnvironment()
+	if err != nil {
+		return nil, err
+	}
+	if n.folder.made.Dataset != dataset {
+		n.folder.made.Dataset = dataset
+		if err := n.folder.keep(); err != nil {
+			return nil, err
+		}
+	}
 	if n.library, n.cache, err = n.openModels(); err != nil {
 		return nil, err
 	}
@@ -275,11 +287,6 @@ func (n *Network) hurry(ctx context.Context) error {
 	}
 }
 
-// checkpointsOf gives a node its models. What is looked up on the chain is the node's own; cache and library are shared.
-func (n *Network) checkpointsOf(peers *node.Peers) *checkpoints.Store {
-	return &checkpoints.Store{Rules: n.rules, Buckets: peers, Cache: n.cache, Library: n.library}
-}
-
 // own opens a member's bucket with the right to write.
 func (n *Network) own(m Member) (*bucket.S3, error) {
 	b, err := bucket.NewS3(m.settings(n.store.Endpoint()).Own())
@@ -365,8 +372,12 @@ func (n *Network) Title() string {
 	if !n.folder.fresh {
 		verb = "continued"
 	}
-	title := fmt.Sprintf("devnet: %s network with %s, %s, %s; %s rules, seed %d, blocks every %s, %s",
-		verb, count(s.Validators, "validator"), count(s.Miners, "honest miner"), count(len(s.Cheaters), "cheater"), s.RulesName, s.Seed, s.BlockTime, orTemporary(n.folder))
+	env, dataset := n.Environment()
+	if dataset != "" {
+		env += " of " + dataset
+	}
+	title := fmt.Sprintf("devnet: %s network of %s with %s, %s, %s; %s rules, seed %d, blocks every %s, %s",
+		verb, env, count(s.Validators, "validator"), count(s.Miners, "honest miner"), count(len(s.Cheaters), "cheater"), s.RulesName, s.Seed, s.BlockTime, orTemporary(n.folder))
 	if s.LogicNet {
 		title += fmt.Sprintf("; LogicNet with %s", count(len(n.LogicMembers())-1, "miner"))
 	}
