@@ -24,6 +24,12 @@ type Environment interface {
 	Task(seed uint32) (Task, error)
 }
 
+// Described is a Task that says more about itself than its prompt does, for people.
+type Described interface {
+	// Metadata are facts such as the row's number and the right answer: bool, int, int64, float64, string, or slices and maps of them.
+	Metadata() map[string]any
+}
+
 // Task is one problem. It is immutable and safe for use by several goroutines.
 type Task interface {
 	// Messages is the chat that poses the problem: one user message. The system message is added when the prompt is rendered (Mode.Prepare).
@@ -45,6 +51,8 @@ type Grade struct {
 type Component struct {
 	Name  string
 	Value float64
+	// Weight is what the value is multiplied with in the reward. It is for people: WeightedSum notes it.
+	Weight float64
 }
 
 // Options are what the trainer's checkpoint metadata fixes for all members of a network. Miners never choose any of it.
@@ -61,11 +69,12 @@ type Options struct {
 type Factory func(Options) (Environment, error)
 
 // WeightedSum returns the reward of a vector of components: 0.0 plus each w·value in turn, every product and every sum rounded to a double.
-// The shorter slice decides the length.
+// The shorter slice decides the length. Each component gets its weight noted.
 func WeightedSum(weights []float64, components []Component) float64 {
 	total := 0.0
 	for i := range min(len(weights), len(components)) {
 		total += float64(weights[i] * components[i].Value)
+		components[i].Weight = weights[i]
 	}
 	return total
 }
