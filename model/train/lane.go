@@ -46,6 +46,7 @@ type workspace struct {
 	xPanels           kernel.Packed
 	attn              *attention
 	logits, hsel, dhs []float32
+	shifted           []float32 // one row of logits
 	wide              int
 }
 
@@ -100,6 +101,7 @@ func (w *workspace) fit(rows, longest, probs int) {
 	w.x, w.h, w.dx, w.dh, w.inv = m(d), m(d), m(d), m(d), m(1)
 	w.dwide, w.dd = m(wide), m(max(q+kv, f, d))
 	w.logits = make([]float32, headChunk*c.VocabSize)
+	w.shifted = make([]float32, c.VocabSize)
 	w.hsel, w.dhs = m(d), m(d)
 }
 

@@ -40,6 +40,11 @@ func (t *Trainer) reduce(met *Metrics) error {
 
 // update makes the AdamW step from the reduced gradient.
 func (t *Trainer) update(met *Metrics, lr float64) error {
+	return t.move(met, lr, t.opt.ClipNorm)
+}
+
+// move makes the AdamW step; a clip of 0 or less bounds nothing.
+func (t *Trainer) move(met *Metrics, lr, clip float64) error {
 	o := &t.opt
 	t.steps++
 	step := kernel.AdamW{
@@ -48,8 +53,8 @@ func (t *Trainer) update(met *Metrics, lr float64) error {
 		RootScale: float32(1 / math.Sqrt(1-power(o.Beta2, t.steps))),
 		Keep:      1, GradScale: 1,
 	}
-	if o.ClipNorm > 0 && met.GradNorm > o.ClipNorm {
-		step.GradScale = float32(o.ClipNorm / met.GradNorm)
+	if clip > 0 && met.GradNorm > clip {
+		step.GradScale = float32(clip / met.GradNorm)
 	}
 	decayed := step
 	decayed.Keep = float32(1 - float64(lr*o.WeightDecay))

@@ -23,7 +23,11 @@
 // The loss of a batch is a sum over target tokens. Step uses the weights of
 // the examples, normalised by their sum: the mean cross-entropy where all are
 // 1. StepFunc asks a LossFunc for the derivative of every target's
-// log-probability, which is all that a policy-gradient loss needs.
+// log-probability.
+//
+// A loss that couples the tokens of a sequence, or has entropies in it, takes two passes: Score tells what the model
+// says of all targets, Accumulate takes the derivatives by that and adds to the gradient, and Apply makes the step
+// when all micro-batches of the caller are in.
 package train
 
 import (
@@ -115,6 +119,7 @@ type Trainer struct {
 	batches [][]piece
 	targets [][]target
 	norms   []float64
+	open    bool // the lanes hold gradients that Apply has not taken yet
 }
 
 // New starts a model of configuration cfg from random weights; one seed, one model.
@@ -208,24 +213,28 @@ func (t *Trainer) StepFunc(batch []Example, lr float64, loss LossFunc) (Metrics,
 // Gradient computes the loss and its gradient without a step; loss nil means
 // the weighted mean cross-entropy. The next call overwrites the gradient.
 func (t *Trainer) Gradient(batch []Example, loss LossFunc) (Metrics, error) {
-	return t.evaluate(batch, loss, true)
+	t.open = false
+	return t.evaluate(batch, objective{loss: loss}, true, true)
 }
 
 // Loss computes the weighted mean cross-entropy of a batch, without a gradient.
-func (t *Trainer) Loss(batch []Example) (Metrics, error) { return t.evaluate(batch, nil, false) }
+func (t *Trainer) Loss(batch []Example) (Metrics, error) { return t.evaluate(batch, objective{}, false, false) }
 
-func (t *Trainer) evaluate(batch []Example, loss LossFunc, backward bool) (Metrics, error) {
+// evaluate runs the model over a batch. With backward the gradient is added to the lanes, which are emptied before unless
+// open, and where reduce is set it is summed over them.
+func (t *Trainer) evaluate(batch []Example, o objective, backward, reduce bool) (Metrics, error) {
 	var met Metrics
 	if err := t.plan(batch, &met); err != nil {
 		return met, err
 	}
-	if loss == nil {
-		loss = t.crossEntropy(batch)
+	if o.loss == nil && o.note == nil {
+		o.loss = t.crossEntropy(batch)
 	}
+	fresh := backward && !t.open
 	work := func(space *workspace, j int) {
 		l := t.lanes[j]
 		l.loss, l.targets = 0, 0
-		if backward {
+		if fresh {
 			clear(l.grad)
 		}
 		for b := j; b < len(t.batches); b += len(t.lanes) {
@@ -243,7 +252,7 @@ func (t *Trainer) evaluate(batch []Example, loss LossFunc, backward bool) (Metri
 			}
 			space.fit(rows, longest, probs)
 			space.forward(l, t.used, &t.packs, pieces, batch, rows)
-			space.headLoss(l, &t.packs, t.targets[b], rows, loss, backward)
+			space.headLoss(l, &t.packs, t.targets[b], rows, &o, backward)
 			if backward {
 				space.backward(l, t.used, &t.packs, pieces, batch, rows)
 			}
@@ -257,7 +266,7 @@ func (t *Trainer) evaluate(batch []Example, loss LossFunc, backward bool) (Metri
 	if math.IsNaN(met.Loss) || math.IsInf(met.Loss, 0) {
 		return met, fmt.Errorf("couldn't make step %d: the loss is %g: %w", t.steps+1, met.Loss, ErrDiverged)
 	}
-	if backward {
+	if reduce {
 		return met, t.reduce(&met)
 	}
 	return met, nil
