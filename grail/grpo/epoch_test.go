@@ -156,9 +156,9 @@ func TestVectorsEpoch(t *testing.T) {
 				}
 			}
 			Expect struct {
-				Steps int                `json:"optimizer_steps"`
-				After weights            `json:"weights_after"`
-				Log   [][2]any           `json:"step_log"`
+				Steps int              `json:"optimizer_steps"`
+				After weights          `json:"weights_after"`
+				Log   [][2]any         `json:"step_log"`
 				Means map[string]float `json:"epoch_metrics"`
 			}
 		}

@@ -56,13 +56,44 @@ func NewRandFromInt(n *big.Int) *Rand {
 	return r
 }
 
-// initByArray is init_by_array of the MT19937 authors; key is not empty.
-func (r *Rand) initByArray(key []uint32) {
+// NewRandLegacy seeds like numpy.random.RandomState(seed), whose raw words are those of MT19937 too.
+func NewRandLegacy(seed uint32) *Rand {
+	r := new(Rand)
+	r.initGenrand(seed)
+	return r
+}
+
+// PermutationLegacy is numpy.random.RandomState.permutation(n): indices are drawn by masking words and trying again.
+func (r *Rand) PermutationLegacy(n int) []int {
+	out := make([]int, max(n, 0))
+	for i := range out {
+		out[i] = i
+	}
+	for i := n - 1; i > 0; i-- {
+		mask := uint32(1)<<bits.Len32(uint32(i)) - 1
+		j := r.Uint32() & mask
+		for j > uint32(i) {
+			j = r.Uint32() & mask
+		}
+		out[i], out[j] = out[j], out[i]
+	}
+	return out
+}
+
+// initGenrand is init_genrand of the MT19937 authors.
+func (r *Rand) initGenrand(seed uint32) {
 	mt := &r.state
-	mt[0] = 19650218
+	mt[0] = seed
 	for i := 1; i < mtSize; i++ {
 		mt[i] = 1812433253*(mt[i-1]^(mt[i-1]>>30)) + uint32(i)
 	}
+	r.next = mtSize
+}
+
+// initByArray is init_by_array of the MT19937 authors; key is not empty.
+func (r *Rand) initByArray(key []uint32) {
+	r.initGenrand(19650218)
+	mt := &r.state
 	i, j := 1, 0
 	for range max(mtSize, len(key)) {
 		mt[i] = (mt[i] ^ ((mt[i-1] ^ (mt[i-1] >> 30)) * 1664525)) + key[j] + uint32(j)
