@@ -51,9 +51,9 @@ func (n *Native) Decode(ids []int32, keepSpecial bool) string {
 // Digest is the SHA-256 of the files that the model was loaded from, by which Natives share weights.
 func (n *Native) Digest() [32]byte { return n.held.digest }
 
-// Canary is the SHA-256 of what the model said to a fixed prompt when it was loaded. Machines with different ones compute different
-// bits, and would fail each other's rollouts where proofs are compared for equality.
-func (n *Native) Canary() [32]byte { return n.held.canary }
+// Canary is what the model said to fixed prompts when it was loaded. Machines with different digests compute different bits, and would fail
+// each other's rollouts where proofs are compared for equality.
+func (n *Native) Canary() Canary { return n.held.canary }
 
 // Close gives the share back; calls in progress end as usual. It may be called again.
 func (n *Native) Close() {

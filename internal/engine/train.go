@@ -172,10 +172,14 @@ func (n *NativeTrainer) Save(ctx context.Context, dir string) error {
 }
 
 // SaveState writes the training's state.
-func (n *NativeTrainer) SaveState(_ context.Context, path string) error { return n.trainer.SaveState(path) }
+func (n *NativeTrainer) SaveState(_ context.Context, path string) error {
+	return n.trainer.SaveState(path)
+}
 
 // LoadState takes a state up.
-func (n *NativeTrainer) LoadState(_ context.Context, path string) error { return n.trainer.LoadState(path) }
+func (n *NativeTrainer) LoadState(_ context.Context, path string) error {
+	return n.trainer.LoadState(path)
+}
 
 // Close frees the model.
 func (n *NativeTrainer) Close() error { return nil }

@@ -18,7 +18,7 @@ type volume struct {
 	model  *model.Model
 	text   *Text
 	eos    int32
-	canary [32]byte
+	canary Canary
 }
 
 // open loads the folder.
