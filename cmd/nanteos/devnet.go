@@ -61,12 +61,15 @@ func newDevnet(t terminal) *cobra.Command {
 					return err
 				}
 			}
-			for _, name := range []string{devnet.FlagSeed, devnet.FlagRules, devnet.FlagBlockTime, devnet.FlagMiners, devnet.FlagCheaters, devnet.FlagValidators, devnet.FlagLogicNet} {
+			for _, name := range []string{devnet.FlagSeed, devnet.FlagRules, devnet.FlagBlockTime, devnet.FlagMiners, devnet.FlagCheaters, devnet.FlagValidators, devnet.FlagLogicNet, devnet.FlagEnv} {
 				if cmd.Flags().Changed(name) {
 					cfg.Given = append(cfg.Given, name)
 				}
 			}
-			return runDevnet(cmd.Context(), t, cfg, f)
+			cfg.Adapt(cfg.Given)
+			k := kit(t, true)
+			cfg.Tools, cfg.Describe = k.Tools, k.Describe
+			return errors.Join(runDevnet(cmd.Context(), t, cfg, f), k.Close())
 		},
 	}
 	flags := cmd.Flags()
@@ -76,6 +79,7 @@ func newDevnet(t terminal) *cobra.Command {
 	flags.IntVar(&cfg.Miners, devnet.FlagMiners, cfg.Miners, "number of honest miners")
 	flags.StringVar(&f.cheaters, devnet.FlagCheaters, "all", "cheaters: a number, none, or names with commas: zero-sketch, copier, false-reward, other-model, edited-prompt")
 	flags.IntVar(&cfg.Validators, devnet.FlagValidators, cfg.Validators, "number of validators")
+	flags.StringVar(&cfg.Environment, devnet.FlagEnv, cfg.Environment, "environment: sat, or one of nanteos task list")
 	flags.BoolVar(&cfg.LogicNet, devnet.FlagLogicNet, runtime.GOMAXPROCS(0) >= 2, "run a LogicNet on a second subnet of the chain; on where there are two cores")
 	flags.StringVar(&cfg.RulesName, devnet.FlagRules, cfg.RulesName, "rules of the network: hardened or reference")
 	flags.Uint64Var(&cfg.Seed, devnet.FlagSeed, cfg.Seed, "seed of all identities")

@@ -56,11 +56,11 @@ func newExplain(t terminal) *cobra.Command {
 
 // explain judges a row, row -1 for the one that is worth a look, and tells all about it.
 func (s *inspection) explain(ctx context.Context, t terminal, g grounds, row int64) error {
-	i, err := g.open(ctx)
+	i, end, err := g.open(ctx, t)
 	if err != nil {
 		return err
 	}
-	defer i.Close()
+	defer end()
 	why := ""
 	if row < 0 {
 		whole, err := i.Judge(ctx, s.file, g.known, inspect.Scope{})

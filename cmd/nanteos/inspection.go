@@ -17,6 +17,7 @@ import (
 	"github.com/nanteos/nanteos/bittensor/ss58"
 	"github.com/nanteos/nanteos/grail"
 	"github.com/nanteos/nanteos/internal/devnet"
+	"github.com/nanteos/nanteos/internal/node"
 	"github.com/nanteos/nanteos/internal/node/inspect"
 	"github.com/nanteos/nanteos/internal/node/validator"
 )
@@ -243,13 +244,17 @@ func readRules(name string) (grail.Rules, error) {
 	return rules, nil
 }
 
-// open loads the checkpoint.
-func (g *grounds) open(ctx context.Context) (*inspect.Inspector, error) {
-	i, err := inspect.Open(ctx, g.rules, g.checkpoint, nil)
-	if errors.Is(err, inspect.ErrCheckpoint) {
-		return nil, devnet.WithHint(err, "name a folder with model, tokenizer and the metadata.json of its publication")
+// open loads the checkpoint, with the tools of its environment. close frees both.
+func (g *grounds) open(ctx context.Context, t terminal) (i *inspect.Inspector, close func(), err error) {
+	k := kit(t, false)
+	i, err = inspect.Open(ctx, g.rules, g.checkpoint, &node.Environments{Tools: k.Tools})
+	if err != nil {
+		err = errors.Join(err, k.Close())
 	}
-	return i, err
+	if errors.Is(err, inspect.ErrCheckpoint) {
+		return nil, nil, devnet.WithHint(err, "name a folder with model, tokenizer and the metadata.json of its publication")
+	}
+	return i, func() { i.Close(); _ = k.Close() }, withHint(err, node.EnvironmentHint(err))
 }
 
 // What a file or row comes to.

@@ -43,11 +43,11 @@ func newPreflight(t terminal) *cobra.Command {
 
 // preflight judges the file and tells the result.
 func (s *inspection) preflight(ctx context.Context, t terminal, g grounds, sample bool) error {
-	i, err := g.open(ctx)
+	i, end, err := g.open(ctx, t)
 	if err != nil {
 		return err
 	}
-	defer i.Close()
+	defer end()
 	r, err := i.Judge(ctx, s.file, g.known, inspect.Scope{Sample: sample, All: true})
 	if err != nil {
 		return err

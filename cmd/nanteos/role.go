@@ -116,7 +116,7 @@ func (r *role) flags(cmd *cobra.Command) {
 }
 
 // run opens what the role needs, from the nearest to the farthest, and runs it until ctx ends.
-func (r *role) run(ctx context.Context, noBeacon bool, do func(context.Context, operator.Config) error) error {
+func (r *role) run(ctx context.Context, noBeacon bool, do func(context.Context, operator.Config) error) (err error) {
 	place, err := r.wallet.wallet()
 	if err != nil {
 		return err
@@ -137,6 +137,9 @@ func (r *role) run(ctx context.Context, noBeacon bool, do func(context.Context, 
 	cfg := operator.Config{
 		Network: n, Hotkey: pair, Store: r.store(), NoBeacon: noBeacon, Dir: r.data, Name: place.HotkeyName(), Status: status.New(status.Options{}),
 	}
+	k := kit(r.t, false)
+	defer func() { err = errors.Join(err, k.Close()) }()
+	cfg.Environments = &node.Environments{Tools: k.Tools}
 	remote, err := dialChain(ctx, r.t, n)
 	if err != nil {
 		if ctx.Err() != nil {

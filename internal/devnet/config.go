@@ -28,8 +28,9 @@ type Config struct {
 	Metrics string
 	// Expose lets programs of others take part: chain, store and beacon are told to them, and a miner and a validator are registered for them.
 	Expose bool
-	// Tools are what the environment needs of this machine; none for sat. The caller closes what is behind them, after the network.
-	Tools task.Tools
+	// Tools returns what environments need of this machine, as node.Environments has it; nil where there is nothing. The caller closes what is behind
+	// them, after the network.
+	Tools func(env string, o task.Options) (task.Tools, error)
 	// Describe tells people which dataset of an environment has a digest; nil where nobody knows.
 	Describe func(ctx context.Context, env, digest string) string
 	// ChainAddress is where the chain listens: 127.0.0.1:9944 when exposed and empty, where every client looks for a local chain.

@@ -24,8 +24,8 @@ const keptEnvironments = 2
 // window, but what they ask for hardly ever changes, and datasets and interpreters take long to start. The nodes of a process share one. The zero
 // value, and nil, have no tools: then environments open that need none. It is safe for several goroutines.
 type Environments struct {
-	// Tools are those of this machine.
-	Tools task.Tools
+	// Tools returns what this machine has for an environment that is opened with these options. An error is that of Open.
+	Tools func(env string, o task.Options) (task.Tools, error)
 
 	mu   sync.Mutex
 	kept []*Environment // the last used at the end; guarded by mu
@@ -64,12 +64,18 @@ func (e *Environments) Open(rules grail.Rules, p Policy) (*Environment, error) {
 	}
 	want, _ := p.EnvParams.Get(DatasetKey)
 	digest, _ := want.Text()
-	data := &chosen{Datasets: e.Tools.Data, digest: digest}
-	tools := e.Tools
-	if tools.Data != nil {
-		tools.Data = data
+	o := task.Options{Mode: p.Mode, Params: p.EnvParams, Quirks: rules.EnvironmentQuirks}
+	if e.Tools != nil {
+		var err error
+		if o.Tools, err = e.Tools(p.EnvID, o); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrPolicy, err)
+		}
 	}
-	env, err := catalog.Open(p.EnvID, task.Options{Mode: p.Mode, Params: p.EnvParams, Quirks: rules.EnvironmentQuirks, Tools: tools})
+	data := &chosen{Datasets: o.Tools.Data, digest: digest}
+	if o.Tools.Data != nil {
+		o.Tools.Data = data
+	}
+	env, err := catalog.Open(p.EnvID, o)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPolicy, err)
 	}

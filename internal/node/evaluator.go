@@ -49,13 +49,22 @@ func (e *Evaluator) PromptTokens(ctx context.Context, seed uint32) ([]int32, err
 // Evaluate grades a completion as it is given, which is how verify asks. The error wraps verify.ErrUnjudged: an environment that can't grade says
 // nothing about the completion.
 func (e *Evaluator) Evaluate(ctx context.Context, seed uint32, completion []int32) (verify.Grade, error) {
+	g, _, err := e.evaluate(ctx, seed, completion)
+	return g, err
+}
+
+// infraError is the member of Grade.Info that says that a grade is worth nothing because the grader's own machine failed. The reference's validator takes it
+// all the same, its miner drops the group (specification grail-environments, section 11.3).
+const infraError = "eval_infra_error"
+
+func (e *Evaluator) evaluate(ctx context.Context, seed uint32, completion []int32) (_ verify.Grade, infra bool, err error) {
 	t, err := e.env.Task(seed)
 	if err != nil {
-		return verify.Grade{}, fmt.Errorf("couldn't pose problem of seed %d: %w: %w", seed, verify.ErrUnjudged, err)
+		return verify.Grade{}, false, fmt.Errorf("couldn't pose problem of seed %d: %w: %w", seed, verify.ErrUnjudged, err)
 	}
 	g, err := t.Grade(ctx, e.text.Decode(completion, true))
 	if err != nil {
-		return verify.Grade{}, fmt.Errorf("couldn't grade problem of seed %d: %w: %w", seed, verify.ErrUnjudged, err)
+		return verify.Grade{}, false, fmt.Errorf("couldn't grade problem of seed %d: %w: %w", seed, verify.ErrUnjudged, err)
 	}
 	out := verify.Grade{Success: g.Success, Reward: g.Reward}
 	if len(g.Components) > 0 {
@@ -64,15 +73,21 @@ func (e *Evaluator) Evaluate(ctx context.Context, seed uint32, completion []int3
 			out.Components[c.Name] = c.Value
 		}
 	}
-	return out, nil
+	infra, _ = g.Info[infraError].(bool)
+	return out, infra, nil
 }
 
-// Grade grades a completion as it was generated: its end token counts only where the rules say GradeEOS.
+// Grade grades a completion as it was generated: its end token counts only where the rules say GradeEOS. A grade that the machine's own failure has
+// spoilt is an error that wraps verify.ErrUnjudged: a miner doesn't hand it in.
 func (e *Evaluator) Grade(ctx context.Context, seed uint32, completion []int32) (verify.Grade, error) {
 	if n := len(completion); n > 0 && e.eos >= 0 && completion[n-1] == e.eos && !e.gradeEOS {
 		completion = completion[:n-1]
 	}
-	return e.Evaluate(ctx, seed, completion)
+	g, infra, err := e.evaluate(ctx, seed, completion)
+	if err == nil && infra {
+		err = fmt.Errorf("couldn't grade problem of seed %d: %w: the evaluation broke down", seed, verify.ErrUnjudged)
+	}
+	return g, err
 }
 
 var _ verify.Evaluator = (*Evaluator)(nil)

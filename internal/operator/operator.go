@@ -44,6 +44,8 @@ type Config struct {
 	NoBeacon bool
 	// Dir is the role's data folder, Models the folder where checkpoints are kept.
 	Dir, Models string
+	// Environments opens the environments that checkpoints ask for; nil: those that need no tools.
+	Environments *node.Environments
 	// Name is the role's name in events.
 	Name string
 	// Status gets events.
@@ -169,7 +171,7 @@ func open(ctx context.Context, cfg *Config, name string) (*role, error) {
 		return nil, err
 	}
 	peers := node.NewPeers(cfg.Chain, node.OpenPeer(cfg.Store))
-	r.store = &checkpoints.Store{Rules: cfg.Network.Rules, Buckets: peers, Cache: cache, Library: engine.NewLibrary(engine.Config{})}
+	r.store = &checkpoints.Store{Rules: cfg.Network.Rules, Buckets: peers, Cache: cache, Library: engine.NewLibrary(engine.Config{}), Environments: cfg.Environments}
 	return r, nil
 }
 

@@ -11,11 +11,22 @@ import (
 	"strings"
 
 	"github.com/nanteos/nanteos/task"
+	"github.com/nanteos/nanteos/task/affinelogic"
+	"github.com/nanteos/nanteos/task/gsm8k"
+	"github.com/nanteos/nanteos/task/humaneval"
+	"github.com/nanteos/nanteos/task/mbpp"
 	"github.com/nanteos/nanteos/task/sat"
+	"github.com/nanteos/nanteos/task/triton"
 )
 
 var factories = map[string]task.Factory{
-	sat.ID: sat.New,
+	affinelogic.ID: affinelogic.New,
+	gsm8k.ID:       gsm8k.New,
+	humaneval.ID:   humaneval.New,
+	mbpp.ID:        mbpp.New,
+	mbpp.Alias:     mbpp.NewAlias,
+	sat.ID:         sat.New,
+	triton.ID:      triton.New,
 }
 
 // ErrUnregistered says that the reference's validators don't know an environment.

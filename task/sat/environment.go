@@ -50,3 +50,8 @@ func (t *Task) Grade(ctx context.Context, completion string) (task.Grade, error)
 	}
 	return t.Problem.Grade(completion, t.tags), nil
 }
+
+// Metadata tells people how hard the problem is.
+func (t *Task) Metadata() map[string]any {
+	return map[string]any{"seed": t.Material, "difficulty": t.Difficulty, "variables": t.NumVars, "clauses": len(t.Clauses)}
+}
