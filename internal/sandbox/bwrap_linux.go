@@ -5,11 +5,13 @@ package sandbox
 import (
 	"bytes"
 	"context"
+	"debug/elf"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,27 +82,36 @@ func startBubblewrap(p *plan, pp *pipes) (*guest, error) {
 	files = append(files, data...)
 	inner := *p
 	inner.Files = nil // bwrap writes them
+	inner.Binds = append(slices.Clone(p.Binds), loaderBinds(exe, p.Binds)...)
 	note := "id 65534 inside is the caller's outside"
 	argv := []string{"bwrap"}
 	if free, ok := freeID(); ok {
-		// Root needs no user namespace: the stage becomes an id that owns nothing, in none at all.
+		// Root needs no user namespace: the stage becomes an id that owns nothing, in none at all. bwrap's own first process stays: bwrap outside, without
+		// capabilities, may send its death on to that process, but not to one of another id.
 		argv = append(argv, "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try",
-			"--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP")
+			"--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP", "--cap-add", "CAP_SYS_ADMIN")
+		inner.Remount = true
 		inner.ID = free
 		note = fmt.Sprintf("no user namespace, id %d, which owns nothing", free)
 	} else {
-		argv = append(argv, "--unshare-all", "--uid", strconv.Itoa(insideID), "--gid", strconv.Itoa(insideID), "--cap-drop", "ALL")
+		argv = append(argv, "--as-pid-1", "--unshare-all", "--uid", strconv.Itoa(insideID), "--gid", strconv.Itoa(insideID), "--cap-drop", "ALL")
 	}
-	argv = append(argv, bwrapArgs(p, names)...)
+	argv = append(argv, bwrapArgs(&inner, names)...)
 	*p = inner
-	child, err := startFile(path, argv, files, &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL})
+	sys := &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	group, groupLayer := newCgroup(p.Limits)
+	if group != nil {
+		sys.UseCgroupFD, sys.CgroupFD = true, int(group.dir.Fd())
+	}
+	child, err := startFile(path, argv, files, sys)
 	if err != nil {
+		group.remove()
 		return nil, fmt.Errorf("%w: couldn't start bubblewrap: %w", ErrUnavailable, err)
 	}
 	_ = infoIn.Close()
 	g := &guest{
-		kill:   func() { _ = child.Kill() },
-		layers: []Layer{{Name: "namespaces", OK: true, Note: "by bubblewrap: pid, net, mount, ipc, uts; " + note}},
+		layers: []Layer{{Name: "namespaces", OK: true, Note: "by bubblewrap: pid, net, mount, ipc, uts; " + note}, groupLayer,
+			{Name: "proc", OK: true, Note: "read-only, whole; landlock leaves the first process's own part of it"}},
 		failed: func(log string, err error) error {
 			return fmt.Errorf("%w: bubblewrap failed: %s: %s", ErrUnavailable, lastLine(log), hint(Bubblewrap))
 		},
@@ -120,6 +131,7 @@ func startBubblewrap(p *plan, pp *pipes) (*guest, error) {
 	g.kill = func() {
 		mu.Lock()
 		defer mu.Unlock()
+		group.kill()
 		if first >= 0 {
 			_ = unix.PidfdSendSignal(first, unix.SIGKILL, nil, 0)
 		}
@@ -140,6 +152,7 @@ func startBubblewrap(p *plan, pp *pipes) (*guest, error) {
 			first = -1
 			mu.Unlock()
 		}
+		group.remove()
 		return state
 	}
 	return g, nil
@@ -147,14 +160,20 @@ func startBubblewrap(p *plan, pp *pipes) (*guest, error) {
 
 // bwrapArgs are the mounts, in the order in which bwrap makes them, and the command.
 func bwrapArgs(p *plan, names []string) []string {
-	argv := []string{"--as-pid-1", "--die-with-parent", "--new-session", "--hostname", "sandbox", "--clearenv",
+	argv := []string{"--die-with-parent", "--new-session", "--hostname", "sandbox", "--clearenv",
 		"--info-fd", strconv.Itoa(bwrapInfoFD), "--perms", "1777", "--size", strconv.FormatInt(p.Limits.Tmp, 10), "--tmpfs", "/tmp"}
-	if !slices.ContainsFunc(p.Binds, func(b bind) bool { return under(b.Inside, "/etc") }) {
-		argv = append(argv, "--dir", "/etc")
-	}
+	made := map[string]bool{"/": true, "/tmp": true}
 	for _, b := range p.Binds {
+		// bwrap makes the folders above for its own eyes only.
+		for i := 1; i < len(b.Inside); i++ {
+			if above := b.Inside[:i]; b.Inside[i] == '/' && !made[above] {
+				made[above] = true
+				argv = append(argv, "--perms", "0755", "--dir", above)
+			}
+		}
 		argv = append(argv, "--ro-bind", b.Host, b.Inside)
 	}
+	argv = append(argv, "--perms", "0755", "--dir", "/dev")
 	for _, dev := range slices.Concat(plainDevices, p.Devices) {
 		argv = append(argv, "--dev-bind", dev, dev)
 	}
@@ -164,6 +183,23 @@ func bwrapArgs(p *plan, names []string) []string {
 	}
 	argv = append(argv, "--remount-ro", "/proc", "--remount-ro", "/")
 	return append(argv, bwrapCommand, stageName)
+}
+
+// loaderBinds are what our own program needs to be executed inside if it is linked dynamically (built with cgo): the system's libraries.
+func loaderBinds(exe io.ReaderAt, have []bind) (more []bind) {
+	program, err := elf.NewFile(exe)
+	if err != nil || program.Section(".interp") == nil {
+		return nil
+	}
+	for _, dir := range []string{"/lib", "/lib64", "/usr/lib", "/usr/lib64"} {
+		if slices.ContainsFunc(have, func(b bind) bool { return b.Dir && under(dir, b.Inside) }) {
+			continue
+		}
+		if host, err := filepath.EvalSymlinks(dir); err == nil {
+			more = append(more, bind{Host: host, Inside: dir, Dir: true})
+		}
+	}
+	return more
 }
 
 // memoryFiles puts contents into files that exist nowhere.

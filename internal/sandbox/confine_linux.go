@@ -160,8 +160,13 @@ func restrictFiles(p *plan) (Layer, error) {
 		tmp |= ll.AccessFSExecute
 	}
 	rules := []landlock.Rule{
-		landlock.PathAccess(tmp, "/tmp"), landlock.RODirs(FilesDir), landlock.RODirs("/proc").IgnoreIfMissing(),
-		landlock.RWFiles(plainDevices...),
+		landlock.PathAccess(ll.AccessFSReadDir, "/"),
+		landlock.PathAccess(tmp, "/tmp"), landlock.RODirs(FilesDir), landlock.RWFiles(plainDevices...),
+	}
+	if p.Build || len(p.Devices) > 0 {
+		rules = append(rules, landlock.RODirs("/proc").IgnoreIfMissing())
+	} else {
+		rules = append(rules, landlock.RODirs("/proc/self").IgnoreIfMissing()) // bubblewrap's /proc is whole: of it, the first process's own part
 	}
 	for _, b := range p.Binds {
 		if b.Dir {

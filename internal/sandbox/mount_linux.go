@@ -84,18 +84,32 @@ func buildRoot(p *plan) ([]Layer, error) {
 	return layers, nil
 }
 
+// tmpMount are the flags and options of /tmp.
+func tmpMount(p *plan) (flags uintptr, opts string) {
+	flags = unix.MS_NOSUID | unix.MS_NODEV
+	if !p.TmpExec {
+		flags |= unix.MS_NOEXEC
+	}
+	return flags, fmt.Sprintf("mode=1777,size=%d,nr_inodes=%d", p.Limits.Tmp, max(256, p.Limits.Tmp/4096))
+}
+
 // mountTmp mounts the only writable folder. It comes first: Spec.ReadOnly may name folders below it.
 func mountTmp(p *plan) error {
 	if err := os.Mkdir("/new/tmp", 0o755); err != nil {
 		return machine("couldn't make /tmp: %w", err)
 	}
-	flags := uintptr(unix.MS_NOSUID | unix.MS_NODEV)
-	if !p.TmpExec {
-		flags |= unix.MS_NOEXEC
-	}
-	opts := fmt.Sprintf("mode=1777,size=%d,nr_inodes=%d", p.Limits.Tmp, max(256, p.Limits.Tmp/4096))
+	flags, opts := tmpMount(p)
 	if err := unix.Mount("tmpfs", "/new/tmp", "tmpfs", flags, opts); err != nil {
 		return machine("couldn't mount /tmp: %w", err)
+	}
+	return nil
+}
+
+// remountTmp gives bubblewrap's /tmp what bubblewrap has no options for: a limit of names, and no exec.
+func remountTmp(p *plan) error {
+	flags, opts := tmpMount(p)
+	if err := unix.Mount("", "/tmp", "", flags|unix.MS_REMOUNT, opts); err != nil {
+		return machine("couldn't limit /tmp: %w", err)
 	}
 	return nil
 }

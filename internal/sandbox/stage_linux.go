@@ -36,6 +36,8 @@ type plan struct {
 	TmpExec bool
 	// Build says to make the mounts; bubblewrap has made them already otherwise.
 	Build bool
+	// Remount says to limit bubblewrap's /tmp further, which takes a capability that it leaves us for that.
+	Remount bool
 	// ID is the user and group to become, -1 for the one it has.
 	ID int
 	// Probe says to exit after everything is set, instead of executing Path.
@@ -140,6 +142,8 @@ func stageMain() int {
 		var layers []Layer
 		if p.Build {
 			layers, err = buildRoot(p)
+		} else if p.Remount {
+			err = remountTmp(p)
 		}
 		if err == nil {
 			err = confine(p, config, layers, tell)

@@ -237,7 +237,7 @@ func startNamespaces(p *plan, pp *pipes) (*guest, error) {
 		sys.UidMappings = []syscall.SysProcIDMap{{ContainerID: own, HostID: outside, Size: 1}}
 		sys.GidMappings = []syscall.SysProcIDMap{{ContainerID: own, HostID: os.Getegid(), Size: 1}}
 		// Exec by an id other than 0 loses the capabilities over the new namespaces, unless they are ambient.
-		sys.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP, unix.CAP_SYS_CHROOT, unix.CAP_DAC_OVERRIDE}
+		sys.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP}
 	}
 	group, groupLayer := newCgroup(p.Limits)
 	if group != nil {
