@@ -27,6 +27,7 @@ var rooms = []struct {
 	{1, "internal/operator", true},
 	{2, "internal/node", true},
 	{3, "internal/checkpoint", false},
+	{3, "internal/evaluation", false},
 	{3, "internal/serve", false},
 	{3, "internal/datasets", false},
 	{2, "internal/environments", false},
