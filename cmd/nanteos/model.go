@@ -6,10 +6,10 @@ import "github.com/spf13/cobra"
 func newModel(t terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "model",
-		Short: "get, make and serve models",
+		Short: "get, make, measure and serve models",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newModelPull(t), newModelInfo(t), newModelHash(t), newModelServe(t), newModelTrainBaseCmd())
+	cmd.AddCommand(newModelPull(t), newModelInfo(t), newModelHash(t), newModelEval(t), newModelServe(t), newModelTrainBaseCmd())
 	return cmd
 }
