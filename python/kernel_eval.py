@@ -26,6 +26,7 @@ import math
 import os
 import pickle
 import select
+import shutil
 import signal
 import struct
 import sys
@@ -39,6 +40,7 @@ MAX_HEADER = 4 << 20
 MAX_TEXT = 16 << 10  # characters kept of a message
 CHUNK = 1 << 20
 PREFIX = struct.Struct(">IQ")
+ALONE = os.path.dirname(os.path.abspath(__file__)) == "/nanteos" and os.getuid() == 65534  # in the sandbox, where all processes are ours
 
 
 class Gone(Exception):
@@ -490,6 +492,13 @@ def libc_prctl(option, value):
     ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
+def loosen(remove, path, _):
+    """Gives rights back that a candidate took, and tries again."""
+    for p in (os.path.dirname(path), path):
+        os.chmod(p, 0o700)
+    remove(path)
+
+
 class Nursery:
     """Forks candidates from a process that has torch loaded and no CUDA context (a context doesn't survive a fork), and clears up after them.
 
@@ -500,10 +509,12 @@ class Nursery:
         self.fd_in, self.fd_out, self.device, self.scratch = fd_in, fd_out, device, scratch
         libc_prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
         libc_prctl(4, 0)  # PR_SET_DUMPABLE
+        self.there = {name for top in scratch for name in os.listdir(top)}  # where the sandbox has mounts
         self.child = None
         self.fork()
 
     def fork(self):
+        self.status = None
         down_read, down_write = os.pipe()
         up_read, up_write = os.pipe()
         self.child = os.fork()
@@ -512,6 +523,7 @@ class Nursery:
                 for fd in (self.fd_in, self.fd_out, down_write, up_read):
                     os.close(fd)
                 os.dup2(1, 2)  # nothing that it prints is read
+                libc_prctl(4, 1)
                 if self.scratch:
                     os.environ["TRITON_CACHE_DIR"] = tempfile.mkdtemp(dir=self.scratch[0])
                 be_candidate(down_read, up_write, self.device)
@@ -534,23 +546,22 @@ class Nursery:
                 break
             if time.monotonic() > deadline:
                 os._exit(3)
-            for pid in self.children():
+            for pid in [-1] if ALONE else self.children():  # -1: everybody but this process, in one call that nobody outruns
                 try:
                     os.kill(pid, signal.SIGKILL)
                 except OSError:
                     pass
             time.sleep(0.001)
         for top in self.scratch:
-            for folder, dirs, files in os.walk(top, topdown=False):
+            for name in set(os.listdir(top)) - self.there:
+                path = os.path.join(top, name)
                 try:
-                    os.chmod(folder, 0o700)
-                    for name in files:
-                        os.unlink(os.path.join(folder, name))
-                    for name in dirs:
-                        path = os.path.join(folder, name)
-                        os.unlink(path) if os.path.islink(path) else os.rmdir(path)
-                except OSError:
-                    pass
+                    if os.path.isdir(path) and not os.path.islink(path):
+                        shutil.rmtree(path, onerror=loosen)
+                    else:
+                        os.unlink(path)
+                except Exception:
+                    os._exit(3)
 
     def children(self):
         me = os.getpid()
@@ -591,6 +602,7 @@ class Nursery:
                     raise Gone("parent left")
                 left -= len(data)
                 write_all(self.down, data)
+            self.await_reply()
             reply, size = read_frame(self.up, payload=False)
             if not isinstance(reply, dict):
                 raise Gone("reply of another form")
@@ -603,9 +615,17 @@ class Nursery:
         write_all(self.fd_out, PREFIX.pack(len(text), size) + text)
         self.relay(self.up, self.fd_out, size)
 
+    def await_reply(self):
+        """Waits for a reply or the candidate's end, which processes that it left behind would hide: they hold its pipe open."""
+        while not select.select([self.up], [], [], 0.05)[0]:
+            pid, status = os.waitpid(self.child, os.WNOHANG)
+            if pid:
+                self.status = status
+                raise Gone("candidate ended")
+
     def cause(self):
         for _ in range(200):
-            pid, status = os.waitpid(self.child, os.WNOHANG)
+            pid, status = (self.child, self.status) if self.status is not None else os.waitpid(self.child, os.WNOHANG)
             if pid:
                 code = os.waitstatus_to_exitcode(status)
                 return "exit status %d" % code if code >= 0 else "signal %d" % -code

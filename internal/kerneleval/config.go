@@ -104,7 +104,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("couldn't evaluate kernels: %w: KERNEL_EVAL_GPU_IDS names %d GPUs: at most 64 are served", task.ErrNoTool, len(c.GPUs))
 	}
 	if c.Python == "" {
-		return c, fmt.Errorf("couldn't evaluate kernels: %w: no Python with torch and triton is named. Set NANTEOS_PYTHON to one (pip install torch brings both)", task.ErrNoTool)
+		return c, fmt.Errorf("couldn't evaluate kernels: %w: no Python with torch and triton is named. Set NANTEOS_KERNEL_PYTHON to one (pip install torch brings both)", task.ErrNoTool)
 	}
 	if c.Timeout < 0 {
 		return c, fmt.Errorf("couldn't evaluate kernels: %w: KERNEL_EVAL_TIMEOUT is negative: every kernel would fail", task.ErrNoTool)

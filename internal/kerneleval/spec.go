@@ -33,7 +33,7 @@ print(json.dumps({"version": list(sys.version_info[:3]), "paths": paths}))`
 // newPythonEnv looks at the interpreter. Errors wrap task.ErrNoTool.
 func newPythonEnv(c Config) (*pythonEnv, error) {
 	fail := func(err error) (*pythonEnv, error) {
-		return nil, fmt.Errorf("couldn't use Python %s for kernels: %w: %v. Set NANTEOS_PYTHON to an interpreter, 3.9 or newer, with torch and triton", c.Python, task.ErrNoTool, err)
+		return nil, fmt.Errorf("couldn't use Python %s for kernels: %w: %v. Set NANTEOS_KERNEL_PYTHON to an interpreter, 3.9 or newer, with torch and triton", c.Python, task.ErrNoTool, err)
 	}
 	path, err := exec.LookPath(c.Python)
 	if err == nil {
@@ -94,7 +94,7 @@ func (p *pythonEnv) spec(role string, gpu int) sandbox.Spec {
 		s.Args = append(s.Args, "/tmp")
 	}
 	if c.Device == CPU {
-		s.Devices = []string{"/dev/null"}
+		s.Devices = []string{"/dev/null"} // with a device /proc is whole: PyTorch reads /proc/cpuinfo before it computes with 16-bit floats
 		s.Env = append(s.Env, "TRITON_INTERPRET=1", "OMP_NUM_THREADS=1", "CUDA_VISIBLE_DEVICES=")
 	} else {
 		s.Env = append(s.Env, "CUDA_VISIBLE_DEVICES="+strconv.Itoa(gpu), "CUDA_DEVICE_ORDER=PCI_BUS_ID", "CUDA_MODULE_LOADING=LAZY",

@@ -1,6 +1,7 @@
 package kerneleval
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,13 +19,13 @@ import (
 	"github.com/nanteos/nanteos/task"
 )
 
-// pythonVariable names an interpreter with torch and triton for these tests.
+// pythonVariable names an interpreter with torch and triton for these tests; the program's own NANTEOS_KERNEL_PYTHON does as well.
 const pythonVariable = "NANTEOS_PYTHON"
 
 // torchPython returns the interpreter, and skips the test where there is none or no sandbox.
 func torchPython(t testing.TB) string {
 	t.Helper()
-	path := os.Getenv(pythonVariable)
+	path := cmp.Or(os.Getenv(pythonVariable), os.Getenv("NANTEOS_KERNEL_PYTHON"))
 	if path == "" {
 		t.Skipf("needs a Python with torch and triton: python3 -m venv v && v/bin/pip install torch setuptools && %s=$PWD/v/bin/python go test ./internal/kerneleval", pythonVariable)
 	}
@@ -64,7 +65,7 @@ func shared(t testing.TB, quirks bool, backend string) *Pool {
 	if p := pools.made[key]; p != nil {
 		return p
 	}
-	p, err := New(Config{Backend: backend, Python: python, Device: CPU, Quirks: quirks, Jobs: 1000, Timeout: 20 * time.Second})
+	p, err := New(Config{Backend: backend, Python: python, Device: CPU, Quirks: quirks, Jobs: 1000, Timeout: 8 * time.Second, Memory: 6 << 30})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -85,7 +85,7 @@ func New(o task.Options) (task.Environment, error) {
 	}
 	if GPUEval(o.Params, false) && o.Tools.Kernels == nil {
 		return nil, fmt.Errorf("couldn't open %s: %w: the checkpoint's gpu_eval asks for kernels to be run, and no GPU is set up for it. Set GRAIL_GPU_EVAL=true, "+
-			"KERNEL_EVAL_GPU_IDS to a GPU that serves nothing else, and NANTEOS_PYTHON to a Python with torch and triton", ID, task.ErrNoTool)
+			"KERNEL_EVAL_GPU_IDS to a GPU that serves nothing else, and NANTEOS_KERNEL_PYTHON to a Python with torch and triton", ID, task.ErrNoTool)
 	}
 	if o.Tools.Python == nil {
 		return nil, fmt.Errorf("couldn't open %s: %w: whether an answer compiles is a part of its reward, and only Python can tell. "+
