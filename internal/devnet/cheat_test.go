@@ -12,10 +12,12 @@ import (
 	"github.com/nanteos/nanteos/grail"
 	"github.com/nanteos/nanteos/grail/verify"
 	"github.com/nanteos/nanteos/internal/engine"
+	"github.com/nanteos/nanteos/internal/environments"
 	"github.com/nanteos/nanteos/internal/node"
 	"github.com/nanteos/nanteos/internal/node/checkpoints"
 	"github.com/nanteos/nanteos/internal/node/miner"
 	"github.com/nanteos/nanteos/task"
+	"github.com/nanteos/nanteos/task/catalog"
 )
 
 // bench is an honest miner of a network without a network.
@@ -27,24 +29,33 @@ type bench struct {
 	window miner.Window
 }
 
-func newBench(t *testing.T, rules string) *bench {
+func newBench(t *testing.T, rules string) *bench { return newBenchOf(t, rules, sat) }
+
+// newBenchOf makes a bench of an environment with what is on this machine.
+func newBenchOf(t *testing.T, rules, env string) *bench {
 	t.Helper()
 	s := DefaultSettings()
-	s.RulesName = rules
+	s.RulesName, s.Environment = rules, env
 	r, err := s.Rules(time.Unix(1_700_000_000, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
 	n := &Network{rules: r, members: s.Members(), library: engine.NewLibrary(engine.Config{}), folder: &folder{root: t.TempDir(), made: made{Settings: s}}}
-	if err := writeBase(n.baseDir(), 0); err != nil {
+	if err := writeBase(n.baseDir(), shapeOf(env).context); err != nil {
 		t.Fatal(err)
 	}
 	native, err := n.library.Load(t.Context(), n.baseDir(), engine.Identity{Name: ModelName})
 	if err != nil {
 		t.Fatal(err)
 	}
-	model := checkpoints.NewModel(native, node.Policy{ModelName: ModelName, EnvID: "sat", Params: s.sampling(), Mode: task.Instructed})
+	model := checkpoints.NewModel(native, node.Policy{ModelName: ModelName, EnvID: env, Params: s.sampling(), Mode: task.Instructed})
+	kit := environments.New(environments.Config{Samples: true})
+	n.environments = &node.Environments{Tools: kit.Tools}
+	model.Environments = n.environments
 	t.Cleanup(func() {
+		if err := kit.Close(); err != nil {
+			t.Error(err)
+		}
 		for _, giveBack := range n.borrowed {
 			giveBack()
 		}
@@ -54,6 +65,9 @@ func newBench(t *testing.T, rules string) *bench {
 		}
 	})
 	evaluator, err := node.NewEvaluator(r, model)
+	if errors.Is(err, task.ErrNoTool) {
+		t.Skipf("%v; nanteos doctor --env %s says what to do", err, env)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,6 +122,32 @@ func TestCheatsBreakOnePromise(t *testing.T) {
 		if got := b.verdict(t, b.n.worker(cheater)(b.honest)); got != want {
 			t.Errorf("%s fails %q, want %q", name, got, want)
 		}
+	}
+}
+
+// TestCheatsInEveryEnvironment makes a group of every environment, and lies about rewards and problems: honest noise is accepted, lies are caught by
+// the check that they are about. The two other cheats lie about the model, which is the same everywhere.
+func TestCheatsInEveryEnvironment(t *testing.T) {
+	for _, env := range catalog.IDs() {
+		if env == sat || env == "python_code" { // the one is above, the other is mbpp
+			continue
+		}
+		t.Run(env, func(t *testing.T) {
+			if testing.Short() && env == "triton_kernel" {
+				t.Skip("prompts of thousands of tokens")
+			}
+			b := newBenchOf(t, "hardened", env)
+			if got := b.verdict(t, b.honest); got != "" {
+				t.Fatalf("an honest group fails %s", got)
+			}
+			for name, want := range map[string]string{"false-reward": verify.CheckReward, "edited-prompt": verify.CheckPrompt} {
+				cheater := b.member
+				cheater.Kind = name
+				if got := b.verdict(t, b.n.worker(cheater)(b.honest)); got != want {
+					t.Errorf("%s fails %q, want %q", name, got, want)
+				}
+			}
+		})
 	}
 }
 

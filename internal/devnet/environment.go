@@ -31,6 +31,8 @@ type shape struct {
 	context int
 	// maxTokens is the longest completion. Noise seldom ends by itself.
 	maxTokens int
+	// temperature is that of the sampling. Noise that is sampled at 1 has so many improbable tokens that it looks picked.
+	temperature float64
 	// groups bounds the groups that the fastest miner makes in a window.
 	groups int
 	// blockTime is the least default of the time between blocks.
@@ -39,8 +41,8 @@ type shape struct {
 
 // shapes are the environments that differ from the others.
 var shapes = map[string]shape{
-	sat:             {maxTokens: 384, groups: 3},
-	"triton_kernel": {context: 16384, maxTokens: 64, groups: 1, blockTime: 2 * time.Second},
+	sat:             {maxTokens: 384, temperature: 1, groups: 3},
+	"triton_kernel": {context: 16384, maxTokens: 64, temperature: 0.7, groups: 1, blockTime: 2 * time.Second},
 }
 
 // shapeOf returns the shape of an environment.
@@ -48,7 +50,7 @@ func shapeOf(env string) shape {
 	if s, ok := shapes[env]; ok {
 		return s
 	}
-	return shape{context: 8192, maxTokens: 64, groups: 1, blockTime: time.Second}
+	return shape{context: 8192, maxTokens: 64, temperature: 0.7, groups: 1}
 }
 
 // environment is the environment's id.
@@ -73,9 +75,10 @@ func (s Settings) checkEnvironment() error {
 	return nil
 }
 
-// sampling is how the base model is sampled: as it was trained to be, without cutting anything off.
+// sampling is how the base model is sampled: on its own environment as it was trained to be, and without cutting anything off.
 func (s Settings) sampling() grail.GenerationParams {
-	return grail.GenerationParams{MaxTokens: shapeOf(s.environment()).maxTokens, Temperature: 1, TopP: 1, TopK: 0, RepetitionPenalty: 1}
+	shape := shapeOf(s.environment())
+	return grail.GenerationParams{MaxTokens: shape.maxTokens, Temperature: shape.temperature, TopP: 1, TopK: 0, RepetitionPenalty: 1}
 }
 
 // environmentParams are the env_params of the checkpoint: the split, and the dataset where there is one.
