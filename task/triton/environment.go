@@ -62,14 +62,14 @@ var (
 
 // Environment is KernelBench in one split and one thinking mode.
 type Environment struct {
-	grader
+	judge
 	rows  *dataset.Selection
 	set   *dataset.Set
 	split string
 }
 
-// grader is what judging needs.
-type grader struct {
+// judge is what judging needs.
+type judge struct {
 	python  task.Python
 	kernels task.Kernels // nil: no GPU step
 	tags    task.Tags
@@ -102,8 +102,8 @@ func New(o task.Options) (task.Environment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("couldn't open %s: %w", ID, err)
 	}
-	g := grader{python: o.Tools.Python, kernels: o.Tools.Kernels, tags: o.Mode.Tags(), quirks: o.Quirks}
-	return &Environment{grader: g, rows: rows, set: set, split: split}, nil
+	g := judge{python: o.Tools.Python, kernels: o.Tools.Kernels, tags: o.Mode.Tags(), quirks: o.Quirks}
+	return &Environment{judge: g, rows: rows, set: set, split: split}, nil
 }
 
 // Split reads the split that env_params name: train where they name none. Errors wrap ErrParams. A dataset_path, which the reference would open, is refused.

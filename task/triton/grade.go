@@ -18,7 +18,7 @@ func blamesCode(err error) bool {
 var missingTest = "missing_test_code"
 
 // grade judges a completion of the problem with the harness test.
-func (g grader) grade(ctx context.Context, completion, test string) (task.Grade, error) {
+func (g judge) grade(ctx context.Context, completion, test string) (task.Grade, error) {
 	p, err := Parse(ctx, g.python, completion, g.tags)
 	if err != nil {
 		return task.Grade{}, err
