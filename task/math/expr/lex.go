@@ -1,0 +1,206 @@
+package expr
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+type tokenKind uint8
+
+const (
+	tokEnd tokenKind = iota
+	tokNumber
+	tokName
+	tokOp
+)
+
+type token struct {
+	kind tokenKind
+	text string
+}
+
+// operators, the longer ones first.
+var operators = []string{
+	"**=", "//=", ">>=", "<<=", "...",
+	"**", "//", "<<", ">>", "<=", ">=", "==", "!=", "->", ":=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "@=",
+	"+", "-", "*", "/", "%", "^", "&", "|", "~", "<", ">", "(", ")", "[", "]", "{", "}", ",", ":", ".", "=", "@", "!", ";",
+}
+
+// statementWords are keywords that no expression may have: with one of them as a word of its own, Python refuses the text.
+var statementWords = set("as assert break class continue def del except finally global import nonlocal pass raise return try while with")
+
+// expressionWords are keywords that begin or join expressions that this package doesn't read.
+var expressionWords = set("and async await elif else for from if in is lambda not or yield")
+
+func set(words string) map[string]bool {
+	m := map[string]bool{}
+	for w := range strings.FieldsSeq(words) {
+		m[w] = true
+	}
+	return m
+}
+
+// lex splits a text without white space into Python's tokens. A comment ends the text. errFails means that Python's tokenizer certainly refuses it.
+func lex(s string) ([]token, error) {
+	var out []token
+	for s != "" {
+		c := s[0]
+		switch {
+		case c == '#':
+			return out, nil
+		case isDigit(c) || c == '.' && len(s) > 1 && isDigit(s[1]):
+			n, err := numberLength(s)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, token{tokNumber, s[:n]})
+			s = s[n:]
+		case isNameStart(c):
+			n := 1
+			for n < len(s) && (isNameStart(s[n]) || isDigit(s[n])) {
+				n++
+			}
+			if n < len(s) && s[n] >= utf8.RuneSelf && mayBeName(s[n:]) {
+				return nil, errUnsupported
+			}
+			if n < len(s) && (s[n] == '\'' || s[n] == '"') {
+				return nil, quoted(s[n:])
+			}
+			word := s[:n]
+			if statementWords[word] {
+				return nil, errFails
+			}
+			if expressionWords[word] {
+				return nil, errUnsupported
+			}
+			out = append(out, token{tokName, word})
+			s = s[n:]
+		case c == '\'' || c == '"':
+			return nil, quoted(s)
+		case c >= utf8.RuneSelf:
+			if mayBeName(s) {
+				return nil, errUnsupported
+			}
+			return nil, errFails
+		default:
+			op := ""
+			for _, o := range operators {
+				if strings.HasPrefix(s, o) {
+					op = o
+					break
+				}
+			}
+			if op == "" || op == ";" {
+				return nil, errFails // $ ? ` \ and control characters; and no expression has a semicolon
+			}
+			out = append(out, token{tokOp, op})
+			s = s[len(op):]
+		}
+	}
+	return out, nil
+}
+
+func isDigit(c byte) bool     { return c >= '0' && c <= '9' }
+func isNameStart(c byte) bool { return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
+
+// quoted judges a text at its first quote: a string that never ends is refused, anything else isn't read here.
+func quoted(s string) error {
+	if !strings.ContainsAny(s[1:], "'\"") {
+		return errFails
+	}
+	return errUnsupported
+}
+
+// mayBeName reports whether the character outside ASCII at the start of s may be a part of a name. It says yes to all that it doesn't know to be none.
+func mayBeName(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	switch r {
+	case utf8.RuneError, 0xb7, 0x387, 0x19da, 0x2118, 0x212e, 0x309b, 0x309c, 0x200c, 0x200d, 0x30fb, 0xff65:
+		return true
+	}
+	if r >= 0x1369 && r <= 0x1371 {
+		return true
+	}
+	return !unicode.In(r, unicode.Sm, unicode.So, unicode.Sc, unicode.Ps, unicode.Pe, unicode.Pi, unicode.Pf, unicode.Pd, unicode.Po, unicode.No)
+}
+
+// numberLength returns how much of s is one numeric literal. What may not follow a number is an error.
+func numberLength(s string) (int, error) {
+	n := 0
+	if len(s) > 1 && s[0] == '0' && strings.IndexByte("xXoObB", s[1]) >= 0 {
+		digits := map[byte]string{'x': "0123456789abcdef", 'o': "01234567", 'b': "01"}[s[1]|0x20]
+		n = 2
+		for n < len(s) && (strings.IndexByte(digits, s[n]|0x20) >= 0 || isDigit(s[n]) && strings.IndexByte(digits, s[n]) >= 0) {
+			n++
+		}
+		if n == 2 || n < len(s) && (isNameStart(s[n]) || isDigit(s[n])) {
+			return 0, errUnsupported
+		}
+		return n, nil
+	}
+	whole, err := digitRun(s)
+	if err != nil {
+		return 0, err
+	}
+	n = whole
+	float := false
+	if n < len(s) && s[n] == '.' {
+		float = true
+		n++
+		if n < len(s) && isDigit(s[n]) {
+			fraction, err := digitRun(s[n:])
+			if err != nil {
+				return 0, err
+			}
+			n += fraction
+		}
+	}
+	if n < len(s) && s[n]|0x20 == 'e' {
+		exp := n + 1
+		if exp < len(s) && (s[exp] == '+' || s[exp] == '-') {
+			exp++
+		}
+		if exp < len(s) && isDigit(s[exp]) {
+			digits, err := digitRun(s[exp:])
+			if err != nil {
+				return 0, err
+			}
+			float = true
+			n = exp + digits
+		}
+	}
+	if n < len(s) && s[n]|0x20 == 'j' {
+		float = true
+		n++
+	}
+	if !float && whole > 1 && s[0] == '0' && strings.Trim(s[:whole], "0_") != "" {
+		return 0, errFails // 007
+	}
+	if n < len(s) {
+		if s[n] >= utf8.RuneSelf && mayBeName(s[n:]) {
+			return 0, errUnsupported
+		}
+		if isNameStart(s[n]) {
+			for word := range expressionWords { // "1if2else3": Python reads the number, then the keyword
+				if strings.HasPrefix(s[n:], word) {
+					return 0, errUnsupported
+				}
+			}
+			return 0, errFails
+		}
+	}
+	return n, nil
+}
+
+// digitRun returns the length of digits with single underscores between them.
+func digitRun(s string) (int, error) {
+	n := 0
+	for n < len(s) && (isDigit(s[n]) || s[n] == '_') {
+		n++
+	}
+	if strings.Contains(s[:n], "__") || strings.HasSuffix(s[:n], "_") {
+		return 0, errFails
+	}
+	return n, nil
+}
