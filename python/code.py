@@ -46,7 +46,7 @@ PLAIN_MODULES = "math itertools functools collections heapq bisect operator re s
 REFUSED = "open input breakpoint help exit quit copyright credits license __import__ __loader__ __spec__ __name__ __package__ __doc__".split()
 HARDENED_MODULES = PLAIN_MODULES + (
     "__future__ abc array calendar cmath contextlib copy dataclasses datetime decimal enum fractions json numbers random statistics struct textwrap "
-    "types typing unicodedata"
+    "types typing unicodedata _strptime _pylong copyreg"  # the last ones are imported by functions in C, with the filter of who calls them
 ).split()
 
 # Loaded before the first fork, so that no job has to find a file: what may be imported, and what that needs later.
