@@ -29,7 +29,7 @@ var rooms = []struct {
 	{3, "internal/checkpoint", false},
 	{3, "internal/evaluation", false},
 	{3, "internal/serve", false},
-	{3, "internal/datasets", false},
+	{3, "internal/datasets", true},
 	{2, "internal/environments", false},
 	{4, "internal/engine", true},
 	{4, "internal/bucket", true},

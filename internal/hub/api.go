@@ -127,7 +127,7 @@ func (c *Client) resolve(ctx context.Context, ref Reference, tell retryTell) (Sn
 	fail := func(err error) (Snapshot, error) {
 		return Snapshot{}, fmt.Errorf("couldn't look up %s at %s: %w", ref, c.base.Host, err)
 	}
-	body, _, err := c.question(ctx, tell, c.address("api/models/"+ref.ID()+"/revision/"+url.PathEscape(ref.Revision)))
+	body, _, err := c.question(ctx, tell, c.address(ref.api()+"/revision/"+url.PathEscape(ref.Revision)))
 	if err != nil {
 		return fail(err)
 	}
@@ -158,7 +158,7 @@ func unlisted(names []string) []File {
 
 // tree lists the files of a commit, page by page.
 func (c *Client) tree(ctx context.Context, ref Reference, commit string, tell retryTell) ([]File, error) {
-	next := c.address("api/models/" + ref.ID() + "/tree/" + commit)
+	next := c.address(ref.api() + "/tree/" + commit)
 	next.RawQuery = "recursive=true&expand=false"
 	var files []File
 	for range maxPages {
@@ -231,7 +231,7 @@ func (c *Client) fileAddress(ref Reference, commit, name string) *url.URL {
 	for i := range parts {
 		parts[i] = url.PathEscape(parts[i])
 	}
-	return c.address(ref.ID() + "/resolve/" + commit + "/" + strings.Join(parts, "/"))
+	return c.address(ref.page() + "/resolve/" + commit + "/" + strings.Join(parts, "/"))
 }
 
 // isHome reports whether an address belongs to the endpoint: same scheme, host and port.

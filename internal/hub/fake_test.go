@@ -30,7 +30,7 @@ const (
 	minChunk    = 64 << 10
 )
 
-var testRef = Reference{"org", "name", "main"}
+var testRef = Reference{Org: "org", Name: "name", Revision: "main"}
 
 // fake is a Hugging Face endpoint of one model, with a second host for its large files, as the real one has.
 type fake struct {

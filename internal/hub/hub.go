@@ -1,8 +1,10 @@
-// Package hub gets models from a Hugging Face endpoint: huggingface.co, a mirror of it, or whatever else speaks its three requests.
+// Package hub gets models and datasets from a Hugging Face endpoint: huggingface.co, a mirror of it, or whatever else speaks its three requests.
 //
 //	GET  /api/models/{id}/revision/{revision}     which commit a name stands for, and its files
 //	GET  /api/models/{id}/tree/{commit}           sizes and checksums, a page at a time
 //	GET  /{id}/resolve/{commit}/{file}            a file, most often by a redirect to another host
+//
+// For a dataset they begin with /api/datasets/ and /datasets/. What follows says "model" and means either.
 //
 // A pull fixes the commit first and then asks for nothing but that commit, so that a model is never put together from two of them. Files are
 // fetched in ranges by a bounded number of workers into a staging folder beside the target; what has arrived is journalled, so that the next

@@ -16,10 +16,10 @@ func TestParseReference(t *testing.T) {
 		text string
 		want Reference
 	}{
-		{"Qwen/Qwen3-0.6B", Reference{"Qwen", "Qwen3-0.6B", "main"}},
-		{"a/b@v1.0", Reference{"a", "b", "v1.0"}},
-		{"a/b@refs/pr/12", Reference{"a", "b", "refs/pr/12"}},
-		{"a_b/c.d@" + testCommit, Reference{"a_b", "c.d", testCommit}},
+		{"Qwen/Qwen3-0.6B", Reference{Org: "Qwen", Name: "Qwen3-0.6B", Revision: "main"}},
+		{"a/b@v1.0", Reference{Org: "a", Name: "b", Revision: "v1.0"}},
+		{"a/b@refs/pr/12", Reference{Org: "a", Name: "b", Revision: "refs/pr/12"}},
+		{"a_b/c.d@" + testCommit, Reference{Org: "a_b", Name: "c.d", Revision: testCommit}},
 	} {
 		got, err := ParseReference(c.text)
 		if err != nil || got != c.want || got.IsCommit() != (c.want.Revision == testCommit) {
@@ -82,9 +82,13 @@ func TestAddresses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ref := Reference{"a", "b", "refs/pr/1"}
+	ref := Reference{Org: "a", Name: "b", Revision: "refs/pr/1"}
 	if got := c.fileAddress(ref, testCommit, "dir/a b%2f?#.json").String(); got != "https://h.example/hf/a/b/resolve/"+testCommit+"/dir/a%20b%252f%3F%23.json" {
 		t.Error(got)
+	}
+	data := Reference{Org: "a", Name: "b", Dataset: true}
+	if got := c.fileAddress(data, testCommit, "x/y.parquet").String(); got != "https://h.example/hf/datasets/a/b/resolve/"+testCommit+"/x/y.parquet" || data.api() != "api/datasets/a/b" {
+		t.Errorf("a dataset's file is at %s", got)
 	}
 	if got := c.address("api/models/a/b/revision/refs%2Fpr%2F1").String(); got != "https://h.example/hf/api/models/a/b/revision/refs%2Fpr%2F1" {
 		t.Error(got)

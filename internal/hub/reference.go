@@ -6,12 +6,14 @@ import (
 	"strings"
 )
 
-// Reference names a model of an endpoint, at a revision.
+// Reference names a model or dataset of an endpoint, at a revision.
 type Reference struct {
 	// Org and Name are the two parts of the model's name.
 	Org, Name string
 	// Revision is a branch, a tag, a reference such as refs/pr/1, or a commit.
 	Revision string
+	// Dataset says that it is a dataset; otherwise it is a model.
+	Dataset bool
 }
 
 // DefaultRevision is meant where a reference says none.
@@ -30,7 +32,7 @@ func ParseReference(s string) (Reference, error) {
 		revision = DefaultRevision
 	}
 	org, base, _ := strings.Cut(name, "/")
-	ref := Reference{org, base, revision}
+	ref := Reference{Org: org, Name: base, Revision: revision}
 	for _, part := range []string{org, base} {
 		if !namePart.MatchString(part) || strings.Contains(part, "..") || strings.Contains(part, "--") || strings.HasSuffix(part, ".git") {
 			return Reference{}, hinted{fmt.Errorf("couldn't read %s: %w", quote(s), ErrReference), "name a model as on its page, for example Qwen/Qwen3-0.6B or Qwen/Qwen3-0.6B@main"}
@@ -44,6 +46,21 @@ func ParseReference(s string) (Reference, error) {
 
 // ID is ORG/NAME.
 func (r Reference) ID() string { return r.Org + "/" + r.Name }
+
+// api is the endpoint's address of questions about it, page the beginning of its files' addresses.
+func (r Reference) api() string {
+	if r.Dataset {
+		return "api/datasets/" + r.ID()
+	}
+	return "api/models/" + r.ID()
+}
+
+func (r Reference) page() string {
+	if r.Dataset {
+		return "datasets/" + r.ID()
+	}
+	return r.ID()
+}
 
 // String is ORG/NAME@revision.
 func (r Reference) String() string { return r.ID() + "@" + r.Revision }

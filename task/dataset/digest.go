@@ -22,7 +22,7 @@ const digestPrefix = "nanteos dataset 1"
 //	        't' TEXT            a text
 //	        'i' number          a whole number, in two's complement
 //	        'l' number, TEXTs   a list of texts: how many, then each
-//	        'n'                 an optional column that the row hasn't
+//	        'n'                 an optional number or list that the row hasn't; an optional text is then an empty one
 //
 // docs/datasets.md has the same as a Python program.
 func (s Spec) digest(tables map[string][]Row) string {

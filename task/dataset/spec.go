@@ -37,7 +37,7 @@ func (k Kind) holds(v any) bool {
 type Column struct {
 	Name string
 	Kind Kind
-	// Optional columns may be absent or null; they then read as empty.
+	// Optional columns may be absent or null; a text is then empty.
 	Optional bool
 }
 
