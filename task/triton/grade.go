@@ -72,6 +72,7 @@ func Judge(p Parsed, exec *task.KernelResult, gpuEval bool) task.Grade {
 	}
 	products := make([]float64, len(weights))
 	for i, w := range weights {
+		g.Components[i].Weight = w
 		products[i] = float64(g.Components[i].Value * w)
 	}
 	g.Reward = cpython.Sum(products)
