@@ -162,7 +162,7 @@ var attacks = map[string]attack{
 
 	"links": func(args []string, escaped func(string, ...any)) {
 		secret := args[0]
-		for i, to := range []string{secret, "/../../" + secret, "/proc/1/root" + secret, "/proc/self/fd/0", "../../../../.." + secret} {
+		for i, to := range []string{secret, "/../../" + secret, "/proc/1/root" + secret, "../../../../.." + secret} {
 			name := fmt.Sprintf("/tmp/link%d", i)
 			if err := os.Symlink(to, name); err != nil {
 				continue
@@ -373,7 +373,8 @@ var attacks = map[string]attack{
 	},
 
 	"spin": func([]string, func(string, ...any)) {
-		for { //nolint
+		for x := 1; x != 0; x |= 1 {
+			_ = x
 		}
 	},
 

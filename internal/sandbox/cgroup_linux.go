@@ -122,7 +122,7 @@ func (g *cgroup) limit(l Limits) error {
 		if v < 0 {
 			return nil
 		}
-		if err := os.WriteFile(filepath.Join(g.path, name), []byte(strconv.FormatInt(v, 10)), 0); err != nil {
+		if err := os.WriteFile(filepath.Join(g.path, name), []byte(strconv.FormatInt(v, 10)), 0o644); err != nil {
 			return fmt.Errorf("couldn't set %s: %w", name, err)
 		}
 		return nil

@@ -371,7 +371,11 @@ func TestParentDies(t *testing.T) {
 			t.Fatal(err)
 		}
 		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		if n, err := unix.Poll(fds, 10_000); n != 1 || err != nil {
+		n, err := unix.Poll(fds, 10_000)
+		for err == unix.EINTR {
+			n, err = unix.Poll(fds, 10_000)
+		}
+		if n != 1 || err != nil {
 			t.Errorf("the sandbox survives its parent: %d %v", n, err)
 		}
 	})

@@ -47,6 +47,11 @@ func start(ctx context.Context, spec Spec) (*Process, error) {
 func newPlan(spec *Spec) (*plan, error) {
 	p := &plan{Path: spec.Path, Args: spec.Args, Env: spec.Env, Files: spec.Files, Devices: spec.Devices, Limits: spec.Limits,
 		Fork: spec.Fork, TmpExec: spec.TmpExec, ID: -1}
+	for _, dev := range spec.Devices {
+		if _, err := os.Stat(dev); err != nil {
+			return nil, fmt.Errorf("couldn't show device %s inside: %w", dev, err)
+		}
+	}
 	shown := slices.Clone(spec.ReadOnly)
 	slices.Sort(shown) // parents before what lies in them
 	for _, inside := range slices.Compact(shown) {
