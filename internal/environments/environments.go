@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nanteos/nanteos/internal/datasets"
 	"github.com/nanteos/nanteos/internal/grader"
 	"github.com/nanteos/nanteos/internal/kerneleval"
 	"github.com/nanteos/nanteos/internal/node"
@@ -55,7 +56,15 @@ func New(cfg Config) *Kit {
 	if cfg.Sympy != "" {
 		g.SitePackages = []string{cfg.Sympy}
 	}
-	return &Kit{cfg: cfg, data: &sets{samples: cfg.Samples}, python: grader.New(g)}
+	k := &Kit{cfg: cfg, data: &sets{samples: cfg.Samples}, python: grader.New(g)}
+	folder := cfg.DataDir
+	if folder == "" {
+		folder, _ = datasets.DefaultFolder() // without a home folder there are only samples
+	}
+	if folder != "" {
+		k.data.store = datasets.New(folder, datasets.Options{})
+	}
+	return k
 }
 
 // Tools returns what an environment that is opened with these options is given. Kernels are among them where the environment is the one that has them and
@@ -166,7 +175,7 @@ func rows(s *dataset.Set) (n int) {
 
 // sets are the datasets of this machine: those that were pulled, and the samples.
 type sets struct {
-	store   task.Datasets // nil where there is no folder
+	store   *datasets.Store // nil where there is no folder
 	samples bool
 
 	mu   sync.Mutex
@@ -184,13 +193,15 @@ func (s *sets) Open(ctx context.Context, env string) (*dataset.Set, error) {
 	return set, err
 }
 
-// OpenDigest returns the dataset of a digest: the pulled one, or the sample; else what Open returns.
+// OpenDigest returns the dataset of a digest: the sample, or one that was pulled or imported at any time; else what Open returns.
 func (s *sets) OpenDigest(ctx context.Context, env, digest string) (*dataset.Set, error) {
-	if set, err := s.pulled(ctx, env); err == nil && set.Digest == digest {
-		return set, nil
-	}
 	if set, err := s.sample(env); err == nil && set.Digest == digest {
 		return set, nil
+	}
+	if s.store != nil {
+		if set, err := s.store.OpenDigest(ctx, env, digest); err == nil || !errors.Is(err, task.ErrNoTool) {
+			return set, err
+		}
 	}
 	return s.Open(ctx, env)
 }

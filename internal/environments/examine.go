@@ -178,7 +178,7 @@ func (k *Kit) examineDataset(ctx context.Context, env string) Dataset {
 	}
 	s, err := k.data.pulled(ctx, env)
 	if err != nil {
-		d.Note = err.Error()
+		d.Note, d.Hint = err.Error(), "nanteos data remove "+env+" and get it again"
 		if errors.Is(err, task.ErrNoTool) {
 			d.Note, d.Hint = "not here", "nanteos data pull "+env+" gets it; nanteos data import "+env+" FILE takes files that you have"
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/nanteos/nanteos/task/affinelogic"
 	"github.com/nanteos/nanteos/task/gsm8k"
 	"github.com/nanteos/nanteos/task/humaneval"
+	"github.com/nanteos/nanteos/task/math"
 	"github.com/nanteos/nanteos/task/mbpp"
 	"github.com/nanteos/nanteos/task/sat"
 	"github.com/nanteos/nanteos/task/triton"
@@ -23,6 +24,7 @@ var factories = map[string]task.Factory{
 	affinelogic.ID: affinelogic.New,
 	gsm8k.ID:       gsm8k.New,
 	humaneval.ID:   humaneval.New,
+	math.ID:        math.New,
 	mbpp.ID:        mbpp.New,
 	mbpp.Alias:     mbpp.NewAlias,
 	sat.ID:         sat.New,
