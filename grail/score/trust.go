@@ -19,6 +19,15 @@ type TrustList struct {
 	EligibleHotkeys      []string `json:"eligible_hotkeys"`
 	ActiveCount          int      `json:"active_count"`
 	ExcludedFailureCount int      `json:"excluded_failure_count"`
+	// Files are the versions of the eligible miners' window files that this validator has judged, by hotkey: a trainer that takes these and no others can't be
+	// given something else afterwards. Lists of the reference have none.
+	Files map[string]TrustedFile `json:"files,omitempty"`
+}
+
+// TrustedFile is a version of a window file.
+type TrustedFile struct {
+	ETag string `json:"etag"`
+	Size int64  `json:"size"`
 }
 
 // TrustKey is the object's key.

@@ -299,7 +299,7 @@ func TestProcessWindowVectors(t *testing.T) {
 				s.Close(r, Result{Window: step.Window, Active: active, Selected: selected, Metrics: metrics})
 				list := s.TrustList(r, step.Window, c.ValidatorHotkey, active, 1)
 				for _, w := range want.TrustList {
-					got := TrustList{w.Doc.Version, w.Doc.Window, 1, w.Doc.ValidatorHotkey, w.Doc.EligibleHotkeys, w.Doc.ActiveCount, w.Doc.ExcludedFailureCount}
+					got := TrustList{w.Doc.Version, w.Doc.Window, 1, w.Doc.ValidatorHotkey, w.Doc.EligibleHotkeys, w.Doc.ActiveCount, w.Doc.ExcludedFailureCount, nil}
 					if d := cmp.Diff(got, list, cmpopts.EquateEmpty()); d != "" || w.Key != TrustKey(step.Window) {
 						t.Errorf("case %d step %d: key %s, trust list (-want +got):\n%s", i, j, TrustKey(step.Window), d)
 					}

@@ -224,7 +224,7 @@ func saveFolder(ctx context.Context, source, dir string, weights func(dir string
 // isWeights says that a file belongs to the weights or to the checkpoint that they came in.
 func isWeights(name string) bool {
 	return strings.HasSuffix(name, ".safetensors") || strings.HasSuffix(name, ".safetensors.index.json") || strings.HasPrefix(name, ".") ||
-		name == "metadata.json" || name == "manifest.sig" || name == "FULL" || name == "DELTA" || strings.HasPrefix(name, "READY")
+		name == CanaryName || name == "metadata.json" || name == "manifest.sig" || name == "FULL" || name == "DELTA" || strings.HasPrefix(name, "READY")
 }
 
 // Held is a model that a training is held near: any engine scores for it, without entropies.

@@ -2,6 +2,7 @@ package validator
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/nanteos/nanteos/grail/score"
 	"github.com/nanteos/nanteos/grail/verify"
@@ -42,6 +43,7 @@ func (m *machine) close(w *Work) {
 	l.Score.Close(m.rules, score.Result{Window: w.Window, Active: w.Active, Selected: w.Selected, Metrics: metrics})
 	if m.s.Plan.Publish {
 		list := l.Score.TrustList(m.rules, w.Window, m.s.Plan.Hotkey, w.Active, float64(m.now.UnixMicro())/1e6)
+		list.Files = judgedFiles(w, list.EligibleHotkeys, copied)
 		l.Trust, m.s.Trust = &list, Retry{}
 	}
 	m.s.Report = m.windowReport(w, metrics, copied, copies.Violations)
@@ -52,6 +54,17 @@ func (m *machine) close(w *Work) {
 	}
 	m.weights(&l, w)
 	m.s.Ledger, m.s.Work, m.s.Unsaved = l, nil, true
+}
+
+// judgedFiles are the versions of the files that passed, so that nobody is given another one afterwards.
+func judgedFiles(w *Work, eligible []string, copied map[string]verify.Violation) map[string]score.TrustedFile {
+	files := map[string]score.TrustedFile{}
+	for k, j := range w.Results {
+		if _, copy := copied[k]; !copy && j.Outcome == Accepted && j.File != nil && slices.Contains(eligible, k) {
+			files[k] = score.TrustedFile{ETag: j.File.ETag, Size: j.File.Size}
+		}
+	}
+	return files
 }
 
 // weights decides weights if an interval is over (A13). They are set after the ledger is saved.
