@@ -32,13 +32,6 @@ func (n number) double() (float64, error) {
 	return f, nil
 }
 
-func (n number) isZero() bool {
-	if n.whole != nil {
-		return n.whole.Sign() == 0
-	}
-	return n.float == 0
-}
-
 func (n number) abs() number {
 	if n.whole != nil {
 		return number{whole: new(big.Int).Abs(n.whole)}

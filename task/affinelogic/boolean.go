@@ -55,7 +55,7 @@ func boolean(seed uint32) *Puzzle {
 			answer := strings.Join(right, ",")
 			return &Puzzle{
 				Question: "Which of the following are true? not binds more tightly than and, and more tightly than or; parentheses go first.\n\n" +
-					strings.Join(lines, "\n") + "\n\nPlease put the letters of all that are true into \\boxed{}, with commas between them, such as \\boxed{A,C}.",
+					strings.Join(lines, "\n") + "\n\nPlease put the letters of all that are true into \\boxed{}, with commas between them, such as \\boxed{X,Y}.",
 				Answer: answer,
 				Metadata: map[string]any{
 					"seed": seed, "language": "en", "depth": depth, "num_options": len(options), "true_count": len(right),

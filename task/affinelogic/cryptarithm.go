@@ -23,8 +23,8 @@ var (
 )
 
 // Verify says whether the last equation in an answer holds and is the puzzle's with a digit for each letter: equal letters have equal digits, different
-// letters different ones, and no word begins with 0 that has more than one letter. quirks makes no difference.
-func (v CryptarithmVerifier) Verify(answer string, _ bool) bool {
+// letters different ones, and no word begins with 0 that has more than one letter. With quirks, zeros before a number don't count.
+func (v CryptarithmVerifier) Verify(answer string, quirks bool) bool {
 	all := reEquation.FindAllString(answer, -1)
 	if len(all) == 0 {
 		return false
@@ -46,7 +46,7 @@ func (v CryptarithmVerifier) Verify(answer string, _ bool) bool {
 	numbers := make([]*big.Int, len(terms))
 	for i, t := range terms {
 		n, err := cpython.ParseInt(t)
-		if err != nil {
+		if err != nil || !quirks && cpython.RuneCount(t) != len(v.Words[i]) {
 			return false
 		}
 		numbers[i] = n

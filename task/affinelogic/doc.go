@@ -23,7 +23,9 @@
 //	the words of cryptarithm are drawn from a generator without   generators of our own that the seed alone decides, for these two and
 //	seed, boolean_expressions depends on hash randomisation; both for operation; the same verifiers
 //	differ from process to process. operation needs the package
-//	dyck generators give up after 1,000 attempts                  after 10,000
+//	dyck_language gives up after 1,000 attempts to make a         it draws other lengths then
+//	sequence of the drawn lengths: 1 seed in some hundred
+//	cryptarithm: numbers may be written with zeros before them    a number has as many digits as its word has letters
 //	game_of_24: None is right where no order of the numbers       None is right where no expression at all has the value, and
 //	makes the target strictly from left to right, though          is_solvable says so
 //	parentheses may

@@ -9,21 +9,22 @@ import (
 // DyckVerifier judges answers to dyck_language: complete a prefix of brackets.
 type DyckVerifier struct{ Prefix string }
 
-// attempts is how often the reference tries to make a sequence; hardened rules go on tenfold.
+// attempts is how often a generator tries to make something of the lengths that it has drawn.
 const attempts = 1000
+
+// redraws is how often hardened rules draw other lengths then. Some lengths need 28 opening brackets in a row; a handful of draws is always enough.
+const redraws = 100
 
 // dyck makes a dyck_language puzzle: a prefix of 20 to 48 brackets of three kinds, whose closing brackets are the answer.
 func dyck(seed uint32, quirks bool) (*Puzzle, error) {
 	const kinds = 3
 	r := cpython.NewRandFromUint64(uint64(seed))
-	total := 2 * r.RandInt(20, 30)
-	fill := fillLength(r, total)
-	sequence, ok := []rune(nil), false
-	for attempt := 0; !ok && attempt < tries(quirks); attempt++ {
-		sequence, ok = dyckSequence(cpython.NewRandFromUint64(uint64(seed)+uint64(attempt)), kinds, total, total-fill)
-	}
-	if !ok {
-		return nil, unsolved(Dyck, seed)
+	total, fill, sequence, err := drawSequence(r, Dyck, seed, quirks, func() int { return 2 * r.RandInt(20, 30) },
+		func(r *cpython.Rand, total, fill int) ([]rune, bool) {
+			return dyckSequence(r, kinds, total, total-fill)
+		})
+	if err != nil {
+		return nil, err
 	}
 	prefix, suffix := string(sequence[:total-fill]), string(sequence[total-fill:])
 	return &Puzzle{
@@ -43,11 +44,25 @@ func fillLength(r *cpython.Rand, total int) int {
 	return r.RandInt(max(1, int(float64(total)*0.2)), min(int(float64(total)*0.5), total/2))
 }
 
-func tries(quirks bool) int {
-	if quirks {
-		return attempts
+// drawSequence draws a total and how much of it to fill, and makes a sequence of them, each attempt with a generator of its own. With quirks it
+// gives up after the first lengths.
+func drawSequence(r *cpython.Rand, f Family, seed uint32, quirks bool, length func() int, make func(r *cpython.Rand, total, fill int) ([]rune, bool)) (
+	total, fill int, sequence []rune, err error,
+) {
+	for redraw := range uint64(redraws) {
+		total = length()
+		fill = fillLength(r, total)
+		for attempt := range uint64(attempts) {
+			own := cpython.NewRandFromUint64(uint64(seed) + redraw*attempts + attempt)
+			if sequence, ok := make(own, total, fill); ok {
+				return total, fill, sequence, nil
+			}
+		}
+		if quirks {
+			break
+		}
 	}
-	return 10 * attempts
+	return 0, 0, nil, unsolved(f, seed)
 }
 
 // dyckSequence draws cut brackets and closes what is open then. ok is false when that doesn't make total brackets.

@@ -75,7 +75,7 @@ func own(f Family, seed uint32) *Puzzle {
 	}
 }
 
-// ErrUnsolved says that a generator found no sequence of the drawn lengths.
+// ErrUnsolved says that a generator found no sequence of the lengths that it drew. Under hardened rules it draws others.
 var ErrUnsolved = errors.New("seed has no puzzle")
 
 func unsolved(f Family, seed uint32) error {

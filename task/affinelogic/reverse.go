@@ -13,14 +13,10 @@ type ReverseDyckVerifier struct{ Suffix string }
 func reverseDyck(seed uint32, quirks bool) (*Puzzle, error) {
 	r := cpython.NewRandFromUint64(uint64(seed))
 	kinds := r.RandInt(3, 8)
-	total := 2 * r.RandInt(3, 30)
-	fill := fillLength(r, total)
-	sequence, ok := []rune(nil), false
-	for attempt := 0; !ok && attempt < tries(quirks); attempt++ {
-		sequence, ok = reverseSequence(cpython.NewRandFromUint64(uint64(seed)+uint64(attempt)), kinds, total, fill)
-	}
-	if !ok {
-		return nil, unsolved(ReverseDyck, seed)
+	total, fill, sequence, err := drawSequence(r, ReverseDyck, seed, quirks, func() int { return 2 * r.RandInt(3, 30) },
+		func(r *cpython.Rand, total, fill int) ([]rune, bool) { return reverseSequence(r, kinds, total, fill) })
+	if err != nil {
+		return nil, err
 	}
 	variant := r.RandInt(0, len(reverseTexts)-1)
 	text := reverseTexts[variant]
