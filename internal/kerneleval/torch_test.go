@@ -29,13 +29,24 @@ func torchPython(t testing.TB) string {
 	if path == "" {
 		t.Skipf("needs a Python with torch and triton: python3 -m venv v && v/bin/pip install torch setuptools && %s=$PWD/v/bin/python go test ./internal/kerneleval", pythonVariable)
 	}
-	if out, err := exec.Command(path, "-I", "-c", "import torch").CombinedOutput(); err != nil {
-		t.Skipf("%s=%s has no torch: %s", pythonVariable, path, tail(string(out), 200))
+	hasTorch.once.Do(func() { // it takes seconds
+		out, err := exec.Command(path, "-I", "-c", "import torch; print(torch.cuda.is_available())").CombinedOutput()
+		hasTorch.says, hasTorch.err = strings.TrimSpace(string(out)), err
+	})
+	if hasTorch.err != nil {
+		t.Skipf("%s=%s has no torch: %s", pythonVariable, path, tail(hasTorch.says, 200))
 	}
 	if r := sandbox.Probe(t.Context()); !r.OK {
 		t.Skipf("no sandbox works here: %v; nanteos doctor says what to do", r.Namespaces)
 	}
 	return path
+}
+
+// hasTorch is what the interpreter says of torch.
+var hasTorch struct {
+	once sync.Once
+	says string
+	err  error
 }
 
 // pools are shared by the tests, since a process takes seconds to load torch.

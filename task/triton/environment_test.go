@@ -146,7 +146,7 @@ func TestStructureIsUnicode(t *testing.T) {
 	}{
 		{"import\u00a0torch", Structure{TorchImport: true}},
 		{"from\x1ctriton", Structure{TritonImport: true}},
-		{"class\u2003ModelNew\x85(", Structure{ModelNew: true}},
+		{"class\u2003ModelNew\u0085(", Structure{ModelNew: true}},
 		{"class ModelNew:", Structure{}},
 		{"import\u200btorch", Structure{}}, // a zero-width space is no white space
 		{"importtorch", Structure{}},
