@@ -42,6 +42,8 @@ type shape struct {
 // shapes are the environments that differ from the others.
 var shapes = map[string]shape{
 	sat:             {maxTokens: 384, temperature: 1, groups: 3},
+	"affine_logic":  {context: 8192, maxTokens: 64, temperature: 0.7, groups: 1, blockTime: time.Second},
+	"affine_trace":  {context: 8192, maxTokens: 64, temperature: 0.7, groups: 1, blockTime: time.Second},
 	"triton_kernel": {context: 16384, maxTokens: 64, temperature: 0.7, groups: 1, blockTime: 2 * time.Second},
 }
 
