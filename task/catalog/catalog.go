@@ -12,6 +12,7 @@ import (
 
 	"github.com/nanteos/nanteos/task"
 	"github.com/nanteos/nanteos/task/affinelogic"
+	"github.com/nanteos/nanteos/task/affinetrace"
 	"github.com/nanteos/nanteos/task/gsm8k"
 	"github.com/nanteos/nanteos/task/humaneval"
 	"github.com/nanteos/nanteos/task/math"
@@ -22,6 +23,7 @@ import (
 
 var factories = map[string]task.Factory{
 	affinelogic.ID: affinelogic.New,
+	affinetrace.ID: affinetrace.New,
 	gsm8k.ID:       gsm8k.New,
 	humaneval.ID:   humaneval.New,
 	math.ID:        math.New,
