@@ -94,7 +94,7 @@ func startBubblewrap(p *plan, pp *pipes) (*guest, error) {
 		inner.ID = free
 		note = fmt.Sprintf("no user namespace, id %d, which owns nothing", free)
 	} else {
-		argv = append(argv, "--as-pid-1", "--unshare-all", "--uid", strconv.Itoa(insideID), "--gid", strconv.Itoa(insideID), "--cap-drop", "ALL")
+		argv = append(argv, "--as-pid-1", "--unshare-user", "--unshare-all", "--uid", strconv.Itoa(insideID), "--gid", strconv.Itoa(insideID), "--cap-drop", "ALL")
 	}
 	argv = append(argv, bwrapArgs(&inner, names)...)
 	*p = inner

@@ -45,6 +45,8 @@ func ownProgram(t testing.TB) self {
 	return self{path, program.Section(".interp") != nil}
 }
 
+const raceEnv = "GORACE=atexit_sleep_ms=0"
+
 // attackSpec runs an attack of the test binary.
 func attackSpec(t testing.TB, backend Backend, name string, args ...string) Spec {
 	t.Helper()
@@ -56,6 +58,7 @@ func attackSpec(t testing.TB, backend Backend, name string, args ...string) Spec
 	}
 	if own.dynamic {
 		spec.Limits.Memory = -1
+		spec.Env = append(spec.Env, raceEnv) // else race-instrumented programs sleep a second before they end
 		for _, dir := range []string{"/lib", "/lib64", "/usr/lib"} {
 			if _, err := os.Stat(dir); err == nil {
 				spec.ReadOnly = append(spec.ReadOnly, dir)

@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -142,6 +144,45 @@ func TestProbe(t *testing.T) {
 			t.Errorf("%+v", l)
 		}
 		t.Logf("%s %v: %s", l.Name, l.OK, l.Note)
+	}
+}
+
+// TestNeverUnsandboxed: where no namespaces are to be had, nothing runs, and the error says what to do.
+func TestNeverUnsandboxed(t *testing.T) {
+	cmd := exec.Command(ownProgram(t).path, attackFlag, "unsandboxed")
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}},
+	}
+	out, err := cmd.CombinedOutput()
+	if err != nil && len(out) == 0 {
+		t.Skipf("can't play such a machine: %v", err)
+	}
+	if string(out) != "held\n" {
+		t.Errorf("%s %v", out, err)
+	}
+}
+
+// refuses is TestNeverUnsandboxed from inside.
+func refuses(escaped func(string, ...any)) {
+	if err := os.WriteFile("/proc/sys/user/max_user_namespaces", []byte("0"), 0); err != nil {
+		escaped("can't switch namespaces off: %v", err)
+		return
+	}
+	for _, backend := range []Backend{Auto, Namespaces, Bubblewrap} {
+		p, err := Start(context.Background(), Spec{Path: "/usr/bin/true", ReadOnly: []string{"/usr"}, Backend: backend})
+		if p != nil || !errors.Is(err, ErrUnavailable) {
+			escaped("%s: %v", backend, err)
+			continue
+		}
+		installed := backend != Bubblewrap || !strings.Contains(err.Error(), "not installed")
+		if text := err.Error(); installed && !strings.Contains(text, "user.max_user_namespaces=15000") {
+			escaped("%s gives no remedy: %s", backend, text)
+		}
+	}
+	if r := Probe(context.Background()); r.OK || len(r.Layers) > 0 {
+		escaped("probe says %+v", r)
 	}
 }
 
