@@ -2,6 +2,7 @@ package patch
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -235,37 +236,65 @@ func (c *Change) touches(from int) bool {
 	return k.entry < end
 }
 
-// scatter assigns the values of one range of the tensor, whose numbers of the given kind are b, the first of them number from.
+// scatter assigns the values of one range of the tensor, whose numbers of the given kind are b, the first of them number from. All positions
+// have been checked.
 func (c *Change) scatter(b []byte, kind DType, from int) {
-	k, end := c.entries(from)
-	if k.entry >= end {
+	start, end := c.entries(from)
+	if start.entry >= end {
 		return
 	}
-	cols, rowCount := int64(columns(c.Shape)), int64(rows(c.Shape))
-	w := c.at(k)
-	size := c.DType.Size()
-	var buf [batch]int64
-	for w.entry < end {
-		at := w.entry
-		part := buf[:min(batch, end-at)]
-		w.next(part, cols, rowCount)
-		values := c.Values[at*size:][:len(part)*size]
+	cols := columns(c.Shape)
+	if c.flat {
+		cols = 1
+	}
+	line, col := int(start.row)*cols-from, int(start.col) // line: place in b of the row's first number
+	if c.rows.width == 1 && c.cols.width == 2 && kind == c.DType && kind.Size() == 2 {
+		scatterNarrow(b, c.rows.data[start.entry:end], c.cols.data[2*start.entry:2*end], c.Values[2*start.entry:2*end], cols, line, col)
+		return
+	}
+	width, size := kind.Size(), c.DType.Size()
+	var r, k [batch]int32
+	var at [batch]int
+	for entry := start.entry; entry < end; entry += batch {
+		n := min(batch, end-entry)
+		c.widen(&r, &k, entry, n)
+		for i := range n {
+			d := int(r[i])
+			line += d * cols
+			if d != 0 {
+				col = 0
+			}
+			col += int(k[i])
+			at[i] = line + col
+		}
+		values := c.Values[entry*size:][:n*size]
 		switch {
 		case c.DType != kind:
-			width := kind.Size()
-			for i, pos := range part {
+			for i, p := range at[:n] {
 				x, _ := Float32.number(values[4*i:])
-				kind.put(b[(int(pos)-from)*width:][:width], x)
+				kind.put(b[p*width:][:width], x)
 			}
 		case size == 2:
-			for i, pos := range part {
-				to := b[(int(pos)-from)*2:][:2]
-				to[0], to[1] = values[2*i], values[2*i+1]
+			for i, p := range at[:n] {
+				binary.LittleEndian.PutUint16(b[2*p:], binary.LittleEndian.Uint16(values[2*i:]))
 			}
 		default:
-			for i, pos := range part {
-				copy(b[(int(pos)-from)*4:][:4], values[4*i:4*i+4])
+			for i, p := range at[:n] {
+				binary.LittleEndian.PutUint32(b[4*p:], binary.LittleEndian.Uint32(values[4*i:]))
 			}
 		}
+	}
+}
+
+// scatterNarrow is scatter for rows of 1 byte, columns of 2 and values of 2, which is what bfloat16 models have in version 3.1.
+func scatterNarrow(b, rows, cs, vs []byte, cols, line, col int) {
+	cs, vs = cs[:2*len(rows)], vs[:2*len(rows)]
+	for i, d := range rows {
+		line += int(d) * cols
+		if d != 0 {
+			col = 0
+		}
+		col += int(binary.LittleEndian.Uint16(cs[2*i:]))
+		binary.LittleEndian.PutUint16(b[2*(line+col):], binary.LittleEndian.Uint16(vs[2*i:]))
 	}
 }

@@ -2,15 +2,15 @@ package patch
 
 import (
 	"context"
-	"math"
+	"encoding/binary"
 	"unicode/utf8"
 )
 
-// cursor is where the positions of a range of a tensor begin in its change: the number of the entry, and row and column (or flat position) of the
-// entry before it.
+// cursor is where the positions of a range of a tensor begin in its change: the number of the entry, and row and column of the entry before it
+// (a flat position is a row of one column), both 0 before the first.
 type cursor struct {
 	entry    int
-	row, col int64
+	row, col int
 }
 
 func checkName(name string) error {
@@ -53,133 +53,149 @@ func (p *Patch) check(ctx context.Context, asked int) error {
 
 func (c *Change) check() error {
 	n, _ := elements(c.Shape)
-	c.cursors = make([]cursor, 0, n/rangeElements+1)
-	w := walk{c: c}
-	last := int64(-1)
-	cols, rowCount := int64(columns(c.Shape)), int64(rows(c.Shape))
-	limit := int64(n)
-	var buf [batch]int64
-	for at := 0; at < c.Count; {
-		before := w
-		part := buf[:min(batch, c.Count-at)]
-		if !w.next(part, cols, rowCount) {
-			return c.explain(at, before, cols, rowCount)
-		}
-		for _, v := range part {
-			if v <= last || v >= limit {
-				return c.explain(at, before, cols, rowCount)
-			}
-			last = v
-		}
-		for last >= int64(len(c.cursors))*rangeElements { // a range begins in this batch
-			start := int64(len(c.cursors)) * rangeElements
-			k := 0
-			for part[k] < start {
-				k++
-			}
-			here := before
-			var skip [batch]int64
-			here.next(skip[:k], cols, rowCount)
-			c.cursors = append(c.cursors, cursor{at + k, here.row, here.col})
-		}
-		at += len(part)
+	cols, rowCount := columns(c.Shape), rows(c.Shape)
+	if c.flat {
+		cols, rowCount = 1, min(n, 1<<31) // flat positions are rows of one column, of 32 bits
 	}
-	for len(c.cursors) <= (n-1)/rangeElements && n > 0 {
-		c.cursors = append(c.cursors, cursor{entry: c.Count})
+	s := checker{cols: cols, rowCount: rowCount, cursors: make([]cursor, 0, n/rangeElements+1)}
+	if c.Count > 0 {
+		s.first(c)
+		if c.rows.width == 1 && c.cols.width == 2 {
+			s.narrow(c.rows.data, c.cols.data)
+		} else {
+			s.wide(c)
+		}
 	}
+	if s.bad < 0 {
+		return c.explain()
+	}
+	for len(s.cursors) <= (n-1)/rangeElements && n > 0 {
+		s.cursors = append(s.cursors, cursor{entry: c.Count})
+	}
+	c.cursors = s.cursors
 	return nil
 }
 
-// explain finds the first position of a bad batch that breaks a rule. at is the number of its first entry, w the walk before it.
-func (c *Change) explain(at int, w walk, cols, rowCount int64) error {
-	last := int64(-1)
-	if at > 0 {
-		last = w.row*cols + w.col
-		if c.flat {
-			last = w.row
+// checker runs through the positions of a change. Its loops don't branch: what is wrong makes bad negative, and explain finds it again.
+type checker struct {
+	cols, rowCount int
+	row, col       int
+	next           int // where the next range begins
+	bad            int
+	cursors        []cursor
+}
+
+// first takes the first position, which no other one precedes.
+func (s *checker) first(c *Change) {
+	var r, k [batch]int32
+	c.widen(&r, &k, 0, 1)
+	s.row, s.col = int(r[0]), int(k[0])
+	if s.bad = s.row | s.col | s.rowCount - 1 - s.row | s.cols - 1 - s.col; s.bad >= 0 {
+		s.mark(0, 0, 0, s.row*s.cols+s.col)
+	}
+}
+
+// mark notes that the ranges up to position pos begin with this entry; row and col are of the entry before.
+func (s *checker) mark(entry, row, col, pos int) {
+	for pos >= s.next {
+		s.cursors = append(s.cursors, cursor{entry, row, col})
+		s.next += rangeElements
+	}
+}
+
+// narrow takes all positions behind the first, with rows of 1 byte and columns of 2.
+func (s *checker) narrow(rs, cs []byte) {
+	row, col, cols, bad, next := s.row, s.col, s.cols, s.bad, s.next
+	cs = cs[:2*len(rs)]
+	for i := 1; i < len(rs); i++ {
+		d := int(rs[i])
+		from, before := col, col
+		if d != 0 {
+			from, before = 0, -1
+		}
+		now := from + int(binary.LittleEndian.Uint16(cs[2*i:]))
+		bad |= now - before - 1 | cols - 1 - now
+		if pos := (row+d)*cols + now; pos >= next {
+			if bad |= s.rowCount - 1 - row - d; bad < 0 {
+				break
+			}
+			s.mark(i, row, col, pos)
+			next = s.next
+		}
+		row, col = row+d, now
+	}
+	s.bad = bad | s.rowCount - 1 - row // rows only grow
+}
+
+// wide takes all positions behind the first.
+func (s *checker) wide(c *Change) {
+	var r, k [batch]int32
+	row, col, cols, last := s.row, s.col, s.cols, s.rowCount-1
+	for at := 0; at < c.Count && s.bad >= 0; at += batch {
+		n := min(batch, c.Count-at)
+		c.widen(&r, &k, at, n)
+		for i := range n {
+			if at+i == 0 {
+				continue
+			}
+			d := int(r[i])
+			from, before := col, col
+			if d != 0 {
+				from, before = 0, -1
+			}
+			now := from + int(k[i])
+			s.bad |= d | now - before - 1 | cols - 1 - now | last - row - d
+			if s.bad < 0 {
+				return
+			}
+			if pos := (row+d)*cols + now; pos >= s.next {
+				s.mark(at+i, row, col, pos)
+			}
+			row, col = row+d, now
 		}
 	}
-	var one [1]int64
-	for ; at < c.Count; at++ {
-		ok := w.next(one[:], cols, rowCount)
-		n, _ := elements(c.Shape)
-		switch {
-		case !ok && !c.flat:
-			return refuse(c.Name, RuleRange, "position %d, row %d and column %d, isn't inside its shape %v", at, w.row, w.col, c.Shape)
-		case !ok || one[0] < 0 || one[0] >= int64(n):
-			return refuse(c.Name, RuleRange, "position %d, flat %d, isn't inside its shape %v", at, w.row, c.Shape)
-		case one[0] <= last:
-			return refuse(c.Name, RuleOrder, "position %d isn't behind the one before it", at)
+}
+
+// widen gives n steps of rows and columns from entry at on; the columns of a flat change are 0.
+func (c *Change) widen(r, k *[batch]int32, at, n int) {
+	c.rows.widen(r[:n], at)
+	if !c.flat {
+		c.cols.widen(k[:n], at)
+	}
+}
+
+// explain finds the first position that is wrong.
+func (c *Change) explain() error {
+	n, _ := elements(c.Shape)
+	cols, rowCount := columns(c.Shape), rows(c.Shape)
+	if c.flat {
+		cols, rowCount = 1, min(n, 1<<31)
+	}
+	var r, k [batch]int32
+	row, col := 0, 0
+	for from := 0; from < c.Count; from += batch {
+		n := min(batch, c.Count-from)
+		c.widen(&r, &k, from, n)
+		for i := range n {
+			d, first := int(r[i]), from+i == 0
+			switch {
+			case d < 0 && !first:
+				return refuse(c.Name, RuleOrder, "position %d goes back by %d rows", from+i, -d)
+			case d == 0 && !first && k[i] <= 0:
+				return refuse(c.Name, RuleOrder, "position %d isn't behind the one before it", from+i)
+			case d == 0 && !first:
+				col += int(k[i])
+			default:
+				row, col = row+d, int(k[i])
+			}
+			switch {
+			case row >= 0 && row < rowCount && col >= 0 && col < cols:
+			case c.flat:
+				return refuse(c.Name, RuleRange, "position %d, flat %d, isn't inside its shape %v and 31 bits", from+i, row, c.Shape)
+			default:
+				return refuse(c.Name, RuleRange, "position %d, row %d and column %d, isn't inside its shape %v", from+i, row, col, c.Shape)
+			}
 		}
-		last = one[0]
 	}
 	return refuse(c.Name, RuleRange, "its positions aren't inside its shape %v", c.Shape)
-}
-
-// walk runs through the positions of a change in order.
-type walk struct {
-	c        *Change
-	entry    int
-	row, col int64 // of the entry before; version 2: row is the flat position
-}
-
-// at starts a walk at a cursor.
-func (c *Change) at(k cursor) walk { return walk{c: c, entry: k.entry, row: k.row, col: k.col} }
-
-// next gives the flat positions of the next len(out) entries, at most batch. false: a row or column isn't inside the matrix, and out is undefined; with one entry
-// row and column tell where.
-func (w *walk) next(out []int64, cols, rowCount int64) bool {
-	var r, k [batch]int32
-	c := w.c
-	n := len(out)
-	if n == 0 {
-		return true
-	}
-	c.rows.widen(r[:n], w.entry)
-	first := w.entry == 0
-	w.entry += n
-	if c.flat {
-		pos := w.row
-		for i, d := range r[:n] {
-			pos += int64(d)
-			out[i] = pos
-		}
-		w.row = pos
-		return pos >= 0 && pos <= math.MaxInt32
-	}
-	c.cols.widen(k[:n], w.entry-n)
-	row, col := w.row, w.col
-	base := row * cols
-	bad := int64(0)
-	if first {
-		row, base, col = int64(r[0]), int64(r[0])*cols, int64(k[0])
-		out[0] = base + col
-		bad = row | col | cols - 1 - col | rowCount - 1 - row
-		r[0], k[0] = 0, 0
-		if n == 1 {
-			w.row, w.col = row, col
-			return bad >= 0
-		}
-		if bad < 0 {
-			return false
-		}
-	}
-	from := 0
-	if first {
-		from = 1
-	}
-	kk := k[:n]
-	for i := from; i < n; i++ {
-		d := int64(r[i])
-		if d != 0 {
-			row += d
-			base = row * cols
-			col = 0
-		}
-		col += int64(kk[i])
-		bad |= row | col | cols - 1 - col | rowCount - 1 - row
-		out[i] = base + col
-	}
-	w.row, w.col = row, col
-	return bad >= 0
 }

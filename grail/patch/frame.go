@@ -2,8 +2,8 @@ package patch
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
-	"math"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -98,17 +98,20 @@ func unpack(data []byte, limit int64, quirks bool) ([]byte, error) {
 // singleMax is the length up to which a payload is compressed in one piece.
 const singleMax = 1 << 20
 
+// ownBlock is the length from which on rows, columns and values get blocks of zstd, and so statistics, of their own: together
+// they take some percent more.
+const ownBlock = 16 << 10
+
 // pack writes the parts as one zstd frame of level 1 that states its content size, without checksum. size is the sum of their lengths.
 func pack(w io.Writer, size int64, parts func(emit func([]byte) error) error) error {
-	if size > math.MaxInt64/2 {
-		return refuse("", RuleSize, "%d bytes", size)
-	}
+	options := []zstd.EOption{zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false), zstd.WithEncoderConcurrency(1),
+		zstd.WithAllLitEntropyCompression(true), zstd.WithSingleSegment(true)} // a frame of less than 256 bytes states its size only so
 	if size <= singleMax {
 		all := make([]byte, 0, size)
 		if err := parts(func(b []byte) error { all = append(all, b...); return nil }); err != nil {
 			return err
 		}
-		e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false), zstd.WithEncoderConcurrency(1), zstd.WithSingleSegment(true))
+		e, err := zstd.NewWriter(nil, options...)
 		if err != nil {
 			return err
 		}
@@ -116,16 +119,24 @@ func pack(w io.Writer, size int64, parts func(emit func([]byte) error) error) er
 		_, err = w.Write(e.EncodeAll(all, nil))
 		return err
 	}
-	e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false), zstd.WithConcurrentBlocks(true))
+	e, err := zstd.NewWriter(nil, options...)
 	if err != nil {
 		return err
 	}
 	e.ResetContentSize(w, size)
-	if err := parts(func(b []byte) error { _, err := e.Write(b); return err }); err != nil {
-		_ = e.Close()
+	pending := 0
+	err = parts(func(b []byte) error {
+		if len(b) >= ownBlock && pending >= ownBlock {
+			if err := e.Flush(); err != nil {
+				return err
+			}
+			pending = 0
+		}
+		pending += len(b)
+		_, err := e.Write(b)
 		return err
-	}
-	return e.Close()
+	})
+	return errors.Join(err, e.Close())
 }
 
 func u32(b []byte) uint32 { return binary.LittleEndian.Uint32(b) }
