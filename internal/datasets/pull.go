@@ -65,7 +65,7 @@ func (s *Store) pull(ctx context.Context, spec dataset.Spec, opt PullOptions) (I
 		total += max(snap.Files[at].Size, 0)
 	}
 	if total > s.opt.Limits.Download {
-		return Info{}, fmt.Errorf("%w: its files have %d bytes, the limit is %d", ErrTooLarge, total, s.opt.Limits.Download)
+		return Info{}, hinted{fmt.Errorf("%w: its files have %d bytes, the limit is %d", ErrTooLarge, total, s.opt.Limits.Download), "raise --max-mib"}
 	}
 	folder := filepath.Join(s.folder, spec.Env, downloadName)
 	ref := snap.Reference
@@ -160,8 +160,12 @@ func about(err error) error {
 	if !errors.As(err, &h) {
 		return spoken{err}
 	}
-	return hinted{spoken{err}, strings.ReplaceAll(strings.ReplaceAll(h.Hint(), "model", "dataset"), " with --out", "")}
+	return hinted{spoken{err}, ownHint.Replace(h.Hint())}
 }
+
+// ownHint puts what hub says to do into the words of the commands about datasets.
+var ownHint = strings.NewReplacer("model", "dataset", ", or give another --out", "", "with --out", "with NANTEOS_DATA_DIR",
+	"choose fewer with --include, or raise --max-gib", "raise --max-mib", "choose fewer with --include", "import them instead")
 
 // spoken is an error that calls the thing by its name.
 type spoken struct{ error }
