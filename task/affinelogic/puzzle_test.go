@@ -275,7 +275,10 @@ func verifiers(t testing.TB) []Verifier {
 
 // TestHostile gives verifiers much of what is hard on parsers: time has to be linear, nothing is right.
 func TestHostile(t *testing.T) {
-	const size = 1 << 16
+	size := 1 << 16
+	if testing.Short() {
+		size = 1 << 12
+	}
 	var texts []string
 	for _, piece := range []string{
 		"(", "()", "`", "``` ", "```python", "```python 1```", "9", "9 ", "1,", "1+", "1+1=", "\\boxed{", "{", "}", "errors ", "thought ", "thought 3 ",

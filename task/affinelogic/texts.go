@@ -66,21 +66,21 @@ var reverseTexts = [...]struct {
 // reasoningTexts are the wordings of dyck_language_reasoning_errors: before the sequence, between it and the thoughts, after them.
 var reasoningTexts = [...][3]string{
 	{
-		"You are an expert in Dyck language, where you must complete bracket sequences (e.g., [], {}, <>). You need to analyze whether the bracket matching steps are correct according to Dyck language rules.\n" +
-			"\n" +
-			"Given an initial Dyck language sequence and steps for deriving the closing bracket sequence (given in the form of a thought process), your task is to identify the positions with incorrect reasoning. There may be multiple errors.\n" +
-			"\n" +
+		"You are an expert in Dyck language, where you must complete bracket sequences (e.g., [], {}, <>). You need to analyze whether the bracket " +
+			"matching steps are correct according to Dyck language rules.\n\n" +
+			"Given an initial Dyck language sequence and steps for deriving the closing bracket sequence (given in the form of a thought process), your " +
+			"task is to identify the positions with incorrect reasoning. There may be multiple errors.\n\n" +
 			"Possible errors include: forgetting to close a bracket, using the wrong closing bracket, or incorrectly copying the stack state.\n" +
 			"\nTask: Check the sequence and verify the bracket matching process.\nInput: ",
 		"\n",
 		"\n" +
-			"Question: Are there any reasoning errors in this process? If no errors, output an empty string \"\"; if there are errors, output the step numbers where errors occur.\n" +
-			"\nNote: If there are multiple errors, output in the format: 1,3,9",
+			"Question: Are there any reasoning errors in this process? If no errors, output an empty string \"\"; if there are errors, output the step " +
+			"numbers where errors occur.\n\nNote: If there are multiple errors, output in the format: 1,3,9",
 	},
 	{
 		"As a Dyck language expert, you need to verify the correctness of bracket matching reasoning steps.\n\n" +
-			"A Dyck sequence must have all brackets properly matched and nested. The reasoning process tracks a stack: opening brackets are pushed, and closing brackets pop the matching opening bracket.\n" +
-			"\nSequence: ",
+			"A Dyck sequence must have all brackets properly matched and nested. The reasoning process tracks a stack: opening brackets are pushed, and " +
+			"closing brackets pop the matching opening bracket.\n\nSequence: ",
 		"\n",
 		"\nTask: Identify which thought steps contain errors in the stack state.\n\n" +
 			"If no errors exist, output \"\". If errors exist, output the thought numbers separated by commas (e.g., 3,5,8).",
@@ -144,7 +144,8 @@ var gameTexts = [...]string{
 // gameInstructions end the question of game_of_24.
 var gameInstructions = map[string]string{
 	"zh": "在回答的最后，请输出一个 ```python 代码块。代码块中仅包含一个代表答案的表达式，并且该表达式可以直接被 Python 中的 eval() 函数求值。如果无解，请输出 ```python\\nNone\\n```。",
-	"en": "At the end of your response, please output a ```python code block. The code block should contain only a single expression representing the answer, which can be directly evaluated using Python's eval() function. If there is no solution, please output ```python\\nNone\\n```.",
+	"en": "At the end of your response, please output a ```python code block. The code block should contain only a single expression representing the " +
+		"answer, which can be directly evaluated using Python's eval() function. If there is no solution, please output ```python\\nNone\\n```.",
 }
 
 // sudokuTexts are the wordings of sudoku, by language: what stands around the grid.

@@ -290,3 +290,66 @@ func TestVectorsTrials(t *testing.T) {
 	}
 	vectortest.Count(t, vectorFile+" logic_trials", len(v.LogicTrials))
 }
+
+// TestTexts holds all wordings, symbols and conditions against those of the vectors.
+func TestTexts(t *testing.T) {
+	var all map[string]json.RawMessage
+	vectortest.Decode(t, "environments/prompts.json", &all)
+	var v struct {
+		Dyck struct {
+			Parts [2]string `json:"prompt_parts"`
+		} `json:"dyck_language"`
+		Reverse struct {
+			Variants []struct {
+				Name  string
+				Parts [2]string `json:"prompt_parts"`
+			}
+		} `json:"dyck_language2"`
+		Brackets  [][2]string
+		Reasoning struct{ Variants [][3]string } `json:"dyck_language_reasoning_errors"`
+		Game      struct {
+			Chinese     []string          `json:"zh_templates"`
+			English     []string          `json:"en_templates"`
+			Instruction map[string]string `json:"answer_instruction"`
+			Separator   string
+		} `json:"game_of_24"`
+		Sudoku struct {
+			English [3][2]string `json:"en_parts"`
+			Chinese [3][2]string `json:"zh_parts"`
+		}
+		Operation struct {
+			Symbols    []string
+			Conditions []string          `json:"conditions_zh"`
+			English    map[string]string `json:"condition_en"`
+		}
+	}
+	if err := json.Unmarshal(all["affine_logic"], &v); err != nil {
+		t.Fatal(err)
+	}
+	check := func(what string, got, want any) {
+		t.Helper()
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %q, want %q", what, got, want)
+		}
+	}
+	check("dyck", dyckText, v.Dyck.Parts)
+	for i, r := range v.Reverse.Variants {
+		check("dyck2", reverseTexts[i].name, r.Name)
+		check("dyck2", reverseTexts[i].parts, r.Parts)
+	}
+	check("dyck2", len(reverseTexts), len(v.Reverse.Variants))
+	for i, b := range v.Brackets {
+		check("bracket", [2]string{string(openers[i]), string(closers[i])}, b)
+	}
+	check("brackets", len(openers), len(v.Brackets))
+	check("reasoning", reasoningTexts[:], v.Reasoning.Variants)
+	check("game", gameTexts[:], slices.Concat(v.Game.Chinese, v.Game.English))
+	check("game", gameInstructions, v.Game.Instruction)
+	check("sudoku", sudokuTexts, map[string][3][2]string{"en": v.Sudoku.English, "zh": v.Sudoku.Chinese})
+	check("symbols", operationSymbols[:], v.Operation.Symbols)
+	check("conditions", len(conditions), len(v.Operation.Conditions))
+	for i, c := range v.Operation.Conditions {
+		check("condition", conditions[i].chinese, c)
+		check("condition", conditions[i].english, v.Operation.English[c])
+	}
+}
