@@ -1,6 +1,7 @@
 package grpo
 
 import (
+	"iter"
 	"math"
 	"math/big"
 	"slices"
@@ -36,6 +37,17 @@ func (r *Replay) Add(window int64, groups []Group) {
 	slices.SortFunc(r.kept, func(a, b replayWindow) int { return int(max(-1, min(1, a.window-b.window))) })
 	for len(r.kept) > max(r.Windows, 1) {
 		r.kept = r.kept[1:]
+	}
+}
+
+// All yields the windows in the buffer with their groups, oldest first.
+func (r *Replay) All() iter.Seq2[int64, []Group] {
+	return func(yield func(int64, []Group) bool) {
+		for _, w := range r.kept {
+			if !yield(w.window, w.groups) {
+				return
+			}
+		}
 	}
 }
 

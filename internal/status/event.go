@@ -41,6 +41,12 @@ const (
 	// Graded is an answer that a LogicNet validator graded: Node, Hotkey and UID (of the miner), Reward, Measured (correctness), Check (how it
 	// was decided), Text (the task), Seconds (of the miner), Reason. Reward is nil for an answer that stays unscored.
 	Graded Kind = "graded"
+	// Trained is a window whose rollouts a trainer learnt from: Node, Window (of the rollouts), Rollouts, Valid (groups), Reward (mean of the
+	// rollouts), Tokens, Seconds; Report has the loss and its parts.
+	Trained Kind = "trained"
+	// Published is a checkpoint that reached the trainer's bucket: Node, Window (its label), Text (FULL or DELTA), Bytes, Seconds, Measured (the part of
+	// the weights that changed), Reason (why it is FULL where a patch was due).
+	Published Kind = "published"
 	// Exposed is a devnet that lets others take part: File is the description of the network that they need, Text the chain's address.
 	Exposed Kind = "exposed"
 	// Summary closes a run: Text and, in Report, the figures of the command that ran.
