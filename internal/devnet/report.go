@@ -13,6 +13,9 @@ type Report struct {
 	Seed      uint64 `json:"seed"`
 	RulesName string `json:"rules"`
 	Digest    string `json:"rules_digest"`
+	// Environment is the id of the environment, Dataset the digest of the dataset that its problems are drawn from, empty where it has none.
+	Environment string `json:"environment"`
+	Dataset     string `json:"dataset,omitempty"`
 	// Data is the data folder, empty for a temporary one. Continued says that the network was there before.
 	Data      string `json:"data,omitempty"`
 	Continued bool   `json:"continued"`
@@ -65,7 +68,8 @@ func caughtOf(e *status.Event) *Caught {
 func (n *Network) report() Report {
 	p := n.ledger.Picture(time.Now())
 	r := Report{
-		Seed: n.folder.made.Seed, RulesName: n.folder.made.RulesName, Digest: n.folder.made.Digest, Continued: !n.folder.fresh,
+		Seed: n.folder.made.Seed, RulesName: n.folder.made.RulesName, Digest: n.folder.made.Digest,
+		Environment: n.folder.made.environment(), Dataset: n.folder.made.Dataset, Continued: !n.folder.fresh,
 		Seconds: p.Elapsed.Seconds(), FirstWeights: p.Totals.FirstWeights.Seconds(), Totals: p.Totals, Head: p.Head, PeakMemory: peakMemory(),
 	}
 	r.LogicNet = n.logic.report()

@@ -14,7 +14,6 @@ import (
 	"github.com/nanteos/nanteos/internal/datasets"
 	"github.com/nanteos/nanteos/internal/grader"
 	"github.com/nanteos/nanteos/internal/kerneleval"
-	"github.com/nanteos/nanteos/internal/node"
 	"github.com/nanteos/nanteos/task"
 	"github.com/nanteos/nanteos/task/catalog"
 	"github.com/nanteos/nanteos/task/dataset"
@@ -181,8 +180,6 @@ type sets struct {
 	mu   sync.Mutex
 	kept map[string]*dataset.Set // samples by environment; guarded by mu
 }
-
-var _ node.DigestDatasets = (*sets)(nil)
 
 // Open returns the dataset that was pulled for an environment, else its sample where samples are wanted.
 func (s *sets) Open(ctx context.Context, env string) (*dataset.Set, error) {
