@@ -25,10 +25,10 @@ import __future__
 import _json
 import builtins
 import gc
-import os
-import signal
 import sys
 import types
+from _signal import ITIMER_REAL, SIGALRM, alarm, setitimer, signal
+from sys import _getframe, addaudithook
 
 FUTURE = __future__.annotations.compiler_flag
 MESSAGE = 1000  # code points of an exception's message that are kept
@@ -65,8 +65,8 @@ def warm():
             __import__(name)
         except ImportError:  # not in every version or build
             pass
-    gc.collect()
-    gc.freeze()
+    for hardened in (False, True):
+        TABLES[hardened] = tables(hardened)
 
 
 def source(text):
@@ -144,8 +144,6 @@ def describe(e):
 
 def runner(seconds, hardened):
     """Closes the ways out of foreign code and returns the function that runs one program: None if it ended well, else the error."""
-    arm, alarm, exec_ = signal.setitimer, signal.alarm, exec
-    real, sigalrm = signal.ITIMER_REAL, signal.SIGALRM
     stopped = make_timeout(BaseException if hardened else Exception)
     fired = []
 
@@ -153,10 +151,11 @@ def runner(seconds, hardened):
         fired.append(1)
         raise stopped("Test timed out")
 
-    signal.signal(sigalrm, on_alarm)
+    signal(SIGALRM, on_alarm)
     namespace = namespaces(hardened)
     sys.setrecursionlimit(1000 + depth() - FRAMES_BELOW)
     lock_down()
+    watch()
 
     def run(text):
         fired.clear()
@@ -164,13 +163,13 @@ def runner(seconds, hardened):
             try:
                 space = namespace()
                 if hardened:
-                    arm(real, seconds, 0.05)  # again and again: a timeout that is caught comes back
+                    setitimer(ITIMER_REAL, seconds, 0.05)  # again and again: a timeout that is caught comes back
                 else:
                     alarm(int(seconds))
-                exec_(source(text), space)
+                exec(source(text), space)
             finally:
                 if hardened:
-                    arm(real, 0)
+                    setitimer(ITIMER_REAL, 0)
                 else:
                     alarm(0)
             if hardened and fired:
@@ -190,7 +189,7 @@ def runner(seconds, hardened):
 
 def depth():
     """How many Python frames there are below the tested code's, when a runner's caller calls run."""
-    frame, n = sys._getframe(), 0
+    frame, n = _getframe(), 0
     while frame is not None:
         frame, n = frame.f_back, n + 1
     return n - 1  # depth and runner are counted, run is not
@@ -247,24 +246,31 @@ def isolated(text, name, **known):
     return space[name]
 
 
-def namespaces(hardened):
-    """Returns the function that makes a fresh namespace for one program."""
-    allowed = frozenset(HARDENED_MODULES if hardened else PLAIN_MODULES)
-    stands_for = {"sys": small_sys()} if hardened else {}
-    table = {}
+TABLES = {}  # of built-ins, for plain and for hardened rules
+
+
+def tables(hardened):
+    """The table of built-ins."""
     if hardened:
         table = {k: v for k, v in vars(builtins).items() if k not in REFUSED}
     else:
         table = {k: getattr(builtins, k) for k in PLAIN}
     if sys.version_info < (3, 12):
         table["sum"] = isolated(SUM, "sum", real=sum)
+    allowed = frozenset(HARDENED_MODULES if hardened else PLAIN_MODULES)
+    stands_for = {"sys": small_sys()} if hardened else {}
     table["__import__"] = isolated(FILTER, "__import__", real=__import__, allowed=allowed, stands_for=stands_for)
-    module, modules = types.ModuleType, sys.modules
+    return table
+
+
+def namespaces(hardened):
+    """Returns the function that makes a fresh namespace for one program."""
+    table, module, modules = TABLES[hardened], types.ModuleType, sys.modules
 
     def plain():
         return {"__builtins__": dict(table)}
 
-    def solution():  # a module such as any other, known by its name to dataclasses and pickles
+    def solution():  # a module such as any other, known by its name to dataclasses
         made = modules["solution"] = module("solution")
         space = made.__dict__
         space["__builtins__"] = dict(table)
@@ -292,34 +298,41 @@ FRAME_OF = frozenset("tb_frame gi_frame cr_frame ag_frame".split())
 EMPTIED = "os posix gc marshal signal _signal resource select fcntl mmap ctypes _ctypes threading subprocess _posixsubprocess".split()
 UNMADE = "create_builtin create_dynamic exec_builtin exec_dynamic init_frozen get_frozen_object".split()
 UNTRACED = "_getframe _current_frames _current_exceptions settrace setprofile gettrace getprofile call_tracing addaudithook _clear_type_cache".split()
+THREADS = "start_new_thread start_new start_joinable_thread interrupt_main".split()
+KEPT = "PathLike fspath fsencode fsdecode sep name __name__".split()  # of os
 GONE = "__main__ builtins posix os ctypes _ctypes gc _imp marshal signal _signal resource select fcntl mmap threading subprocess".split()
 
 
 def lock_down():
-    """Takes from this process what only we need. There is no way back, and needs none: the process is for one job."""
-    kept = {"PathLike", "fspath", "fsencode", "fsdecode", "sep", "name", "__name__"}
+    """Takes from this process, for good, what only we need and have taken already. The server does it once for all jobs where it serves nothing else."""
     modules = sys.modules
+    if not modules.get("os", None):
+        return  # done
     for name in EMPTIED:
         if name in modules:
             space = modules[name].__dict__
-            for key in [k for k in space if k not in kept]:
-                del space[key]
-    for name, keys in (("_imp", UNMADE), ("sys", UNTRACED), ("_thread", ["start_new_thread", "start_new", "start_joinable_thread", "interrupt_main"])):
+            kept = {k: space[k] for k in KEPT if k in space}
+            space.clear()
+            space.update(kept)
+    for name, keys in (("_imp", UNMADE), ("sys", UNTRACED), ("_thread", THREADS)):
         for key in keys:
             modules[name].__dict__.pop(key, None) if name in modules else None
     for name in GONE:
         modules.pop(name, None)
     del sys.meta_path[:], sys.path[:], sys.path_hooks[:]
+
+
+def watch():
+    """Has the interpreter ask us before it gives away a frame, and more: see EVENTS."""
     events, frame_of, error = EVENTS, FRAME_OF, RuntimeError
 
     def hook(event, args):
         if event in events or event.startswith("ctypes.") or event == "object.__getattr__" and args[1] in frame_of:
             raise error(event + " is not allowed in sandboxed execution")
 
-    ADD_HOOK(hook)
+    addaudithook(hook)
 
 
-ADD_HOOK = sys.addaudithook
 QUOTE = _json.encode_basestring_ascii
 
 

@@ -3,9 +3,11 @@
 It runs inside internal/sandbox, speaks over stdin and stdout, and never runs foreign code itself. A frame is four bytes of length, big-endian, and that
 many bytes of JSON. The first frame from the host configures:
 
-    {"filter": hex of the BPF program for jobs, "memory": bytes, "files": n, "result": bytes at most, "preload": bool, "path": [for imports]}
+    {"filter": hex of the BPF program for jobs, "memory": bytes, "files": n, "result": bytes at most, "preload": bool, "lock": bool,
+     "path": [for imports]}
 
-and is answered by {"version", "ops"}. With preload, modules' own preload() runs before the first fork: big packages such as sympy. Then jobs come one at a time:
+and is answered by {"version", "ops"}. With preload, modules' own preload() runs before the first fork: big packages such as sympy. With lock the server
+itself gives up what jobs of code.py must not have, so that they needn't. Then jobs come one at a time:
 
     {"id": n, "op": "execute", "seconds": wall limit, "job": {...}}  ->  {"id": n, "outcome": ..., "detail": text}  [, frame of the result]
 
@@ -23,13 +25,16 @@ __builtins__ = dict(vars(builtins))  # functions below see these, whatever a job
 import gc
 import json
 import os
-import resource
-import select
-import signal
 import struct
 import sys
-import time
+from _signal import SIG_DFL, SIGALRM, SIGINT, SIGKILL, SIGPIPE, SIGTERM, signal
+from os import _exit, close, closerange, dup2, fork, kill, pipe, urandom, waitpid, write
+from os import read as read_some
+from resource import RLIM_INFINITY, RLIMIT_AS, RLIMIT_CORE, RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_NOFILE, getrlimit, setrlimit
+from select import POLLHUP, POLLIN, poll
+from time import monotonic
 
+# Everything that is needed once jobs run has a name of its own here: lock_down() of code.py empties the modules.
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODULES = ("code", "symbolic", "trace")
 REQUEST = 64 << 20  # bytes of a frame from the host
@@ -40,7 +45,7 @@ def read(n):
     """Exactly n bytes of stdin, or None at its end."""
     parts = []
     while n:
-        part = os.read(0, min(n, 1 << 20))
+        part = read_some(0, min(n, 1 << 20))
         if not part:
             return None
         parts.append(part)
@@ -66,10 +71,10 @@ def send(*bodies):
         if type(body) is not bytes:
             body = json.dumps(body).encode()
         data += struct.pack(">I", len(body)) + body
-    write_all(os.write, 1, data)
+    write_all(1, data)
 
 
-def write_all(write, fd, data):
+def write_all(fd, data):
     while data:
         data = data[write(fd, data) :]
 
@@ -91,7 +96,7 @@ def load(config):
         if config["preload"] and "preload" in space:
             space["preload"]()
     code["warm"]()
-    return ops, code["dump"], code["describe"]
+    return ops, code
 
 
 def prepare(program):
@@ -109,7 +114,7 @@ def prepare(program):
 
     def install():
         if prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or prctl(PR_SET_SECCOMP, MODE_FILTER, at, 0, 0):
-            os._exit(97)
+            _exit(97)
 
     install.keep = (instructions, fprog)
     return install
@@ -146,21 +151,21 @@ def disarm(ctypes):
             delattr(module, key)
 
 
-def run(config, ops, dump, describe, install, null, request):
+def run(config, ops, code, install, null, request):
     """Runs one job in a process of its own. Returns the frames to answer."""
     op = ops.get(request["op"])
     if op is None:
         return ({"id": request["id"], "outcome": "unknown", "detail": str(request["op"])[:100]},)
-    seconds, most, token = float(request["seconds"]), config["result"], os.urandom(16)
-    out, into = os.pipe()
-    pid = os.fork()
+    seconds, most, token = float(request["seconds"]), config["result"], urandom(16)
+    out, into = pipe()
+    pid = fork()
     if pid == 0:
-        child(config, op, request["job"], dump, describe, install, null, into, token, seconds)
-    os.close(into)
-    data, timeout = collect(out, time.monotonic() + seconds, most + len(token) + 2)
-    os.close(out)
-    os.kill(pid, signal.SIGKILL)
-    status = os.waitpid(pid, 0)[1]
+        child(config, op, request["job"], code, install, null, into, token, seconds)
+    close(into)
+    data, timeout = collect(out, monotonic() + seconds, most + len(token) + 2)
+    close(out)
+    kill(pid, SIGKILL)
+    status = waitpid(pid, 0)[1]
     head = {"id": request["id"], "outcome": "died", "detail": "status %d" % status}
     if data[:16] == token and len(data) <= most + 17 and data[16:17] == b"=":
         head["outcome"], head["detail"] = "result", ""
@@ -176,51 +181,51 @@ def run(config, ops, dump, describe, install, null, request):
 
 def collect(fd, deadline, most):
     """All that comes from fd until its end, at most so many bytes, and whether time ran out first."""
-    poll = select.poll()
-    poll.register(fd, select.POLLIN | select.POLLHUP)
+    waiting = poll()
+    waiting.register(fd, POLLIN | POLLHUP)
     data = b""
     while len(data) <= most:
-        left = deadline - time.monotonic()
+        left = deadline - monotonic()
         if left <= 0:
             return data, True
-        if not poll.poll(min(left * 1000 + 1, 1e9)):
+        if not waiting.poll(min(left * 1000 + 1, 1e9)):
             continue
-        part = os.read(fd, 1 << 20)
+        part = read_some(fd, 1 << 20)
         if not part:
             break
         data += part
     return data, False
 
 
-def child(config, op, job, dump, describe, install, null, fd, token, seconds):
+def child(config, op, job, code, install, null, fd, token, seconds):
     """The job's process. It never returns."""
-    leave, write = os._exit, os.write
+    dump, describe = code["dump"], code["describe"]
     try:
-        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGALRM):
-            signal.signal(signum, signal.SIG_DFL)
+        for signum in (SIGINT, SIGTERM, SIGPIPE, SIGALRM):
+            signal(signum, SIG_DFL)
         for i in (0, 1, 2):
-            os.dup2(null, i)
-        os.dup2(fd, 3)
-        os.closerange(4, 256)
-        limit(resource.RLIMIT_AS, config["memory"])
-        limit(resource.RLIMIT_CPU, int(seconds) + 2)
-        limit(resource.RLIMIT_CORE, 0)
-        limit(resource.RLIMIT_NOFILE, config["files"])
-        limit(resource.RLIMIT_FSIZE, 1 << 20)
+            dup2(null, i)
+        dup2(fd, 3)
+        closerange(4, 256)
+        limit(RLIMIT_AS, config["memory"])
+        limit(RLIMIT_CPU, int(seconds) + 2)
+        limit(RLIMIT_CORE, 0)
+        limit(RLIMIT_NOFILE, config["files"])
+        limit(RLIMIT_FSIZE, 1 << 20)
         install()
         answer = b"=" + dump(op(job)).encode()
     except BaseException as e:
         answer = b"!" + describe(e).encode("utf-8", "replace")
     try:
-        write_all(write, 3, token + answer)
+        write_all(3, token + answer)
     finally:
-        leave(0)
+        _exit(0)
 
 
 def limit(what, value):
-    hard = resource.getrlimit(what)[1]
-    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(what, (value, value))
+    hard = getrlimit(what)[1]
+    value = value if hard == RLIM_INFINITY else min(value, hard)
+    setrlimit(what, (value, value))
 
 
 def main():
@@ -228,17 +233,21 @@ def main():
     if config is None:
         return
     null = os.open("/dev/null", os.O_RDWR)
-    ops, dump, describe = load(config)
+    ops, code = load(config)
     install = prepare(bytes.fromhex(config["filter"]))
+    version = sys.version.split()[0]
     gc.collect()
     gc.freeze()
-    send({"version": sys.version.split()[0], "ops": sorted(ops)})
+    if config["lock"]:
+        code["lock_down"]()
+    send({"version": version, "ops": sorted(ops)})
     while True:
         request = receive()
         if request is None:
             return
-        send(*run(config, ops, dump, describe, install, null, request))
+        send(*run(config, ops, code, install, null, request))
 
 
 if __name__ == "__main__":
     main()
+    _exit(0)  # an ordinary end would look for what is gone

@@ -70,6 +70,7 @@ type (
 		Files   int      `json:"files"`
 		Result  int      `json:"result"`
 		Preload bool     `json:"preload"`
+		Lock    bool     `json:"lock"`
 		Path    []string `json:"path"`
 	}
 	ready struct {

@@ -12,7 +12,7 @@ import (
 // forged is what a hack would like to be its result. forge writes it, behind the first sixteen bytes that it finds among values, to every descriptor, and
 // closes that. climb looks for the bytes in a frame and all below it. Without the audit hook of python/code.py this earns the reward.
 const forged = `
-MSG = b'={"passed":2,"total":2,"status":"all_passed","error":null,"test_results":[{"test_idx":0,"passed":true,"error":null},{"test_idx":1,"passed":true,"error":null}]}'
+MSG = b'={"passed":1,"total":1,"status":"all_passed","error":null,"test_results":[{"test_idx":0,"passed":true,"error":null}]}'
 SUBS = ().__class__.__mro__[1].__subclasses__()
 KNOWN = set(map(lambda c: repr(c), SUBS))
 for c in SUBS:
@@ -152,7 +152,7 @@ d = D()`,
 
 func TestHacksEarnNothing(t *testing.T) {
 	p := pool(t, grader.Config{Memory: 256 << 20})
-	tests := []string{"assert f(1) == 2", "assert f(2) == 3"}
+	tests := []string{"assert f(1) == 2 and f(2) == 3"}
 	run := func(t *testing.T, name, hack string, hardened bool) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -187,7 +187,7 @@ func TestHacksEarnNothing(t *testing.T) {
 	})
 	start := time.Now()
 	var r result
-	if err := p.Do(t.Context(), "execute", job{"def f(x): return x + 1", tests, 1, true}, &r); err != nil || r.Passed != 2 {
+	if err := p.Do(t.Context(), "execute", job{"def f(x): return x + 1", tests, 1, true}, &r); err != nil || r.Passed != 1 {
 		t.Errorf("after all that: %+v, %v", r, err)
 	}
 	t.Logf("the next job took %v", time.Since(start))

@@ -57,16 +57,34 @@ func def[T int | int64 | time.Duration](v *T, d T) {
 	}
 }
 
-// preloaded are ops whose servers load big packages before the first job: they have workers of their own.
-var preloaded = map[string]bool{"equal": true, "sympy": true}
+// kind is a kind of server. Each has workers of its own, started when the first job comes for them.
+type kind int
+
+const (
+	plain    kind = iota
+	locked        // serves nothing but ops of python/code.py, and has given up all else before the first job
+	packages      // has loaded big packages before the first job
+	kinds
+)
+
+// kindOf says which servers have an op.
+func kindOf(op string) kind {
+	switch op {
+	case "check", "execute", "grade_code":
+		return locked
+	case "equal", "sympy":
+		return packages
+	}
+	return plain
+}
 
 // Pool runs jobs in a bounded number of workers. It implements task.Python. Close it when it is no longer needed.
 type Pool struct {
 	cfg    Config
 	life   context.Context
 	end    context.CancelFunc
-	groups [2]chan *worker // idle workers, nil for one that is to be started; the second group is for preloaded ops
-	wait   atomic.Int64    // jobs that wait or run
+	groups [kinds]chan *worker // idle workers, nil for one that is to be started
+	wait   atomic.Int64        // jobs that wait or run
 
 	mu     sync.Mutex
 	python *interpreter // found at the first job; guarded by mu
@@ -164,10 +182,7 @@ func (p *Pool) once(ctx context.Context, op string, body json.RawMessage, limit 
 	if p.wait.Add(1) > int64(p.cfg.Queue+p.cfg.Workers) {
 		return nil, fmt.Errorf("couldn't run %s: %w", op, ErrBusy)
 	}
-	group := 0
-	if preloaded[op] {
-		group = 1
-	}
+	group := kindOf(op)
 	var w *worker
 	select {
 	case w = <-p.groups[group]:
@@ -189,7 +204,7 @@ func (p *Pool) once(ctx context.Context, op string, body json.RawMessage, limit 
 		if err != nil {
 			return nil, err
 		}
-		if w, err = start(ctx, p.life, python_, p.cfg, group == 1); err != nil {
+		if w, err = start(ctx, p.life, python_, p.cfg, group); err != nil {
 			w = nil
 			if p.life.Err() != nil {
 				err = fmt.Errorf("couldn't run %s: %w", op, ErrClosed)

@@ -59,9 +59,9 @@ type job struct {
 	Hardened bool     `json:"hardened"`
 }
 
-// Limit gives a job two seconds more than its tests have.
+// Limit gives a job a second more than its tests have.
 func (j job) Limit() time.Duration {
-	return time.Duration((j.Timeout*float64(len(j.Tests)) + 2) * float64(time.Second))
+	return time.Duration((j.Timeout*float64(len(j.Tests)) + 1) * float64(time.Second))
 }
 
 type result struct {

@@ -39,7 +39,7 @@ type worker struct {
 }
 
 // start starts a server; life bounds its life, ctx only the start.
-func start(ctx, life context.Context, python_ interpreter, cfg Config, preload bool) (*worker, error) {
+func start(ctx, life context.Context, python_ interpreter, cfg Config, kind kind) (*worker, error) {
 	filter, err := sandbox.JobFilter()
 	if err != nil {
 		return nil, fmt.Errorf("couldn't make the filter for jobs: %w", err)
@@ -51,7 +51,7 @@ func start(ctx, life context.Context, python_ interpreter, cfg Config, preload b
 	see := slices.Clone(python_.See)
 	var path []string
 	memory := cfg.Memory
-	if preload {
+	if kind == packages {
 		if path = cfg.SitePackages; len(path) == 0 {
 			path = python_.Site
 		}
@@ -75,7 +75,7 @@ func start(ctx, life context.Context, python_ interpreter, cfg Config, preload b
 	stop := context.AfterFunc(ctx, p.Kill)
 	defer stop()
 	var r ready
-	err = writeFrame(p.Stdin, hello{hex.EncodeToString(filter), memory, 64, cfg.Result, preload, append([]string{}, path...)})
+	err = writeFrame(p.Stdin, hello{hex.EncodeToString(filter), memory, 64, cfg.Result, kind == packages, kind == locked, append([]string{}, path...)})
 	if err == nil {
 		err = w.read(&r)
 	}
