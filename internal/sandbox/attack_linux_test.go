@@ -280,7 +280,10 @@ var attacks = map[string]attack{
 		}
 	},
 
-	"limits": func(_ []string, escaped func(string, ...any)) {
+	"limits": func(args []string, escaped func(string, ...any)) {
+		if data, err := os.ReadFile("/proc/self/oom_score_adj"); err == nil && strings.TrimSpace(string(data)) != "1000" {
+			escaped("outlives others when memory runs out: %s", data)
+		}
 		for _, what := range []int{unix.RLIMIT_AS, unix.RLIMIT_FSIZE, unix.RLIMIT_NOFILE, unix.RLIMIT_NPROC, unix.RLIMIT_CORE, unix.RLIMIT_CPU, unix.RLIMIT_MSGQUEUE,
 			unix.RLIMIT_NICE, unix.RLIMIT_RTPRIO} {
 			var now unix.Rlimit
@@ -298,6 +301,41 @@ var attacks = map[string]attack{
 			}
 			if err := unix.Setrlimit(what, &unix.Rlimit{Cur: now.Max + 1, Max: now.Max + 1}); !errors.Is(err, unix.EPERM) {
 				escaped("raised limit %d: %v", what, err)
+			}
+		}
+	},
+
+	// device has a device, and with it what drivers need; not more.
+	"device": func(_ []string, escaped func(string, ...any)) {
+		f, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+		if err == nil {
+			_, _, e := unix.Syscall(unix.SYS_IOCTL, f.Fd(), 0xc0204600, 0)
+			if e == unix.EPERM {
+				escaped("can't control the device: %v", e) // useless is broken
+			}
+			for _, request := range []uintptr{unix.TIOCSTI, 0x541c, unix.TIOCSETD, unix.TIOCSTI | 1<<32} {
+				if _, _, e := unix.Syscall(unix.SYS_IOCTL, f.Fd(), request, 0); e != unix.EPERM {
+					escaped("ioctl %#x: %v", request, e)
+				}
+			}
+		}
+		if _, err := unix.MemfdCreate("x", 0); err != nil {
+			escaped("no memory file: %v", err)
+		}
+		if _, err := os.ReadFile("/proc/self/status"); err == nil {
+			if _, err := os.ReadFile("/proc/cpuinfo"); err != nil {
+				escaped("proc is not whole: %v", err)
+			}
+		}
+		for _, p := range []string{"/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/proc/1/mem", "/sys/kernel/uevent_helper", "/dev/kmsg"} {
+			if f, err := os.OpenFile(p, os.O_WRONLY, 0); err == nil {
+				escaped("opened %s for writing", p)
+				_ = f.Close()
+			}
+		}
+		for _, family := range []int{unix.AF_UNIX, unix.AF_INET} {
+			if _, err := unix.Socket(family, unix.SOCK_STREAM, 0); err == nil {
+				escaped("socket")
 			}
 		}
 	},

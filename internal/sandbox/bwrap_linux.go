@@ -125,6 +125,7 @@ func startBubblewrap(p *plan, pp *pipes) (*guest, error) {
 	if json.NewDecoder(io.LimitReader(info, 4096)).Decode(&said) == nil && said.Child > 1 {
 		if fd, err := unix.PidfdOpen(said.Child, 0); err == nil {
 			first = fd
+			preferDeath(strconv.Itoa(said.Child))
 		}
 	}
 	var mu sync.Mutex

@@ -200,6 +200,7 @@ func TestEscapes(t *testing.T) {
 		{name: "rights", fork: []bool{false, true}},
 		{name: "prctl", fork: []bool{false, true}},
 		{name: "limits", fork: []bool{false, true}},
+		{name: "device", fork: []bool{false, true}, edit: func(s *Spec) { s.Devices = []string{"/dev/ptmx", "/dev/null", "/dev/ptmx"} }},
 		{name: "memory", args: []string{fmt.Sprint(int64(4 << 30))}, fork: []bool{false}},
 		{name: "disk", args: []string{fmt.Sprint(32 << 20), "names"}, fork: []bool{false}},
 		{name: "processes", args: []string{"64"}, fork: []bool{true}},

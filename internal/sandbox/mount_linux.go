@@ -16,6 +16,7 @@ import (
 // buildRoot makes the root that the target sees and moves into it. It runs as the first process of fresh user, pid, mount, net, ipc, uts and cgroup namespaces
 // with all capabilities over them. While it works, a scratch tmpfs is the root, the host's root lies at /old and the new one grows at /new.
 func buildRoot(p *plan) ([]Layer, error) {
+	preferDeath("self")
 	if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
 		return nil, machine("couldn't make mounts private: %w", err)
 	}
@@ -82,6 +83,11 @@ func buildRoot(p *plan) ([]Layer, error) {
 	}
 	_ = unix.Sethostname([]byte("sandbox"))
 	return layers, nil
+}
+
+// preferDeath makes a process, and those that it starts, the first ones to end when memory runs out. It needs the host's /proc.
+func preferDeath(process string) {
+	_ = os.WriteFile("/proc/"+process+"/oom_score_adj", []byte("1000"), 0) // a wish: where it isn't granted limits hold all the same
 }
 
 // tmpMount are the flags and options of /tmp.

@@ -87,7 +87,7 @@ type Spec struct {
 	Env []string
 	// ReadOnly are host files and folders visible at the same place, with all mounts below them, read-only. Symbolic links in
 	// a path are followed on the host: /lib64 shows what it leads to. They must be readable for everybody, since the process has an id
-	// that owns nothing. "/", /proc, /sys and /dev are refused.
+	// that owns nothing. "/", /tmp, /proc, /dev and /sys are refused; folders below /sys are for drivers, with Devices only.
 	ReadOnly []string
 	// Files are written to FilesDir, by plain file names.
 	Files map[string][]byte
@@ -104,7 +104,9 @@ type Spec struct {
 
 // Limits bound what one sandbox takes. Zero is the default that the field names, negative is no limit.
 type Limits struct {
-	Memory    int64         // bytes of address space of each process, and of all together where cgroup v2 works; default 1 GiB
+	// Memory is bytes of address space of each process, and bytes of memory of all together where cgroup v2 works; default 1 GiB. Without cgroup v2 a
+	// sandbox with Fork may take Processes times as much; the kernel then ends its processes first (oom_score_adj 1000).
+	Memory    int64
 	FileSize  int64         // bytes of one file; default 16 MiB
 	Tmp       int64         // bytes of /tmp; default 64 MiB; can't be unlimited
 	OpenFiles int           // descriptors of each process; default 64
@@ -156,7 +158,7 @@ func (s *Spec) check() error {
 		if !clean(p) {
 			return bad("read-only path %q is not absolute and clean", p)
 		}
-		if p == "/" || p == "/tmp" || under(p, "/proc") || under(p, "/sys") || under(p, "/dev") || under(p, FilesDir) {
+		if p == "/" || p == "/tmp" || p == "/sys" || under(p, "/proc") || under(p, "/sys") && len(s.Devices) == 0 || under(p, "/dev") || under(p, FilesDir) {
 			return bad("%s can't be shown inside", p)
 		}
 	}

@@ -16,6 +16,7 @@ func TestSpecCheck(t *testing.T) {
 		"whole root":       func(s *Spec) { s.ReadOnly = []string{"/"} },
 		"proc":             func(s *Spec) { s.ReadOnly = []string{"/proc"} },
 		"below sys":        func(s *Spec) { s.ReadOnly = []string{"/sys/class"} },
+		"all of sys":       func(s *Spec) { s.ReadOnly, s.Devices = []string{"/sys"}, []string{"/dev/null"} },
 		"dev":              func(s *Spec) { s.ReadOnly = []string{"/dev/shm"} },
 		"files' place":     func(s *Spec) { s.ReadOnly = []string{"/nanteos/x"} },
 		"all of tmp":       func(s *Spec) { s.ReadOnly = []string{"/tmp"} },

@@ -47,7 +47,12 @@ func start(ctx context.Context, spec Spec) (*Process, error) {
 func newPlan(spec *Spec) (*plan, error) {
 	p := &plan{Path: spec.Path, Args: spec.Args, Env: spec.Env, Files: spec.Files, Devices: spec.Devices, Limits: spec.Limits,
 		Fork: spec.Fork, TmpExec: spec.TmpExec, ID: -1}
+	p.Devices = nil
 	for _, dev := range spec.Devices {
+		if slices.Contains(plainDevices, dev) || slices.Contains(p.Devices, dev) {
+			continue
+		}
+		p.Devices = append(p.Devices, dev)
 		if _, err := os.Stat(dev); err != nil {
 			return nil, fmt.Errorf("couldn't show device %s inside: %w", dev, err)
 		}
@@ -66,7 +71,7 @@ func newPlan(spec *Spec) (*plan, error) {
 		if err != nil {
 			return nil, fmt.Errorf("couldn't show %s inside: %w", inside, err)
 		}
-		if host == "/" || under(host, "/proc") || under(host, "/sys") || under(host, "/dev") {
+		if host == "/" || host == "/sys" || under(host, "/proc") || under(host, "/sys") && !under(inside, "/sys") || under(host, "/dev") {
 			return nil, fmt.Errorf("%w: %s leads to %s, which can't be shown inside", ErrSpec, inside, host)
 		}
 		if !info.IsDir() && !info.Mode().IsRegular() {
