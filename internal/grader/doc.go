@@ -21,7 +21,7 @@
 //
 // So 3.12 is taken where it is, 3.13 and 3.11 after it, with these differences; older and newer ones are refused. Patch levels differ too: before
 // 3.11.4 and 3.12.0 NUL bytes in a source text are another error (evened out), and error texts change, which no verdict depends on.
-// What does depend on the version and on nothing else is listed by Version, so that two machines that disagree can see why.
+// Differences has the same for people. Under hardened rules the timeouts of 3.13 are 3.12's: there no program outlives its time by catching an exception.
 //
 // Strings hash with a fixed seed: sets of strings have one order, here and on every other machine. In the reference it changes from process to process,
 // and programs that depend on it get one verdict now and another then.

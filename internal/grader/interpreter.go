@@ -35,7 +35,7 @@ for name in "ctypes decimal hashlib math resource select unicodedata zlib array"
     except ImportError: pass
 mapped = {line.split(None, 5)[5].strip() for line in open("/proc/self/maps") if "/" in line}
 print(json.dumps({
-    "implementation": platform.python_implementation(), "version": sys.version.split()[0], "info": list(sys.version_info[:2]),
+    "implementation": platform.python_implementation(), "version": sys.version.split()[0],
     "executable": os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable),
     "stdlib": [sysconfig.get_path(p) for p in ("stdlib", "platstdlib")], "mapped": sorted(mapped), "bits": 8 * struct.calcsize("P"),
     "site": sorted({sysconfig.get_path(p) for p in ("purelib", "platlib")}),
@@ -45,7 +45,6 @@ print(json.dumps({
 // about is an interpreter's answer.
 type about struct {
 	Implementation, Version, Executable string
-	Info                                [2]int
 	Stdlib, Mapped, Site                []string
 	Bits                                int
 	Special, CTypes                     bool
@@ -114,10 +113,11 @@ func inspect(ctx context.Context, path string) (interpreter, error) {
 
 // suitable says whether verdicts of the interpreter are known to be the reference's but for what the package's comment lists.
 func (a about) suitable() error {
+	_, known := Differences(a.Version)
 	switch {
 	case a.Implementation != "CPython" || a.Bits != 64 || a.Special:
 		return fmt.Errorf("it is %s %s of %d bits; an ordinary 64-bit build of CPython 3.12 is needed", a.Implementation, a.Version, a.Bits)
-	case a.Info[0] != 3 || a.Info[1] < 11 || a.Info[1] > 13:
+	case !known:
 		return fmt.Errorf("it is Python %s, whose verdicts differ from the reference's; install CPython 3.12 (3.13 and 3.11 do, with known differences)", a.Version)
 	case !a.CTypes:
 		return fmt.Errorf("it lacks the module ctypes, without which its processes can't be confined")

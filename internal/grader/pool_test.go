@@ -162,16 +162,16 @@ func TestNoInterpreter(t *testing.T) {
 		}
 		return path
 	}
-	about := func(version, info string) string {
-		return `echo '{"implementation":"CPython","version":"` + version + `","info":[` + info + `],"executable":"/x","stdlib":[],"mapped":[],"site":[],"bits":64,"special":false,"ctypes":true}'`
+	about := func(version string) string {
+		return `echo '{"implementation":"CPython","version":"` + version + `","executable":"/x","stdlib":[],"mapped":[],"site":[],"bits":64,"special":false,"ctypes":true}'`
 	}
 	for _, c := range []struct{ path, want string }{
 		{filepath.Join(dir, "missing"), "missing"},
 		{script("fails", "exit 1"), "exit status 1"},
 		{script("chatters", "echo hello"), "says about itself"},
-		{script("old", about("3.8.18", "3, 8")), "install CPython 3.12"},
-		{script("new", about("3.14.0", "3, 14")), "install CPython 3.12"},
-		{script("nothere", about("3.12.0", "3, 12")), ""},
+		{script("old", about("3.8.18")), "install CPython 3.12"},
+		{script("new", about("3.14.0")), "install CPython 3.12"},
+		{script("nothere", about("3.12.0")), ""},
 	} {
 		p := grader.New(grader.Config{Interpreter: c.path})
 		err := p.Ready(t.Context())
