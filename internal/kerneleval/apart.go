@@ -58,6 +58,13 @@ type duel struct {
 var errDone = errors.New("verdict known")
 
 func (s *slot) attempt(ctx context.Context, test, kernel string) (task.KernelResult, error) {
+	if s.candidate == nil { // it starts while the other half does
+		w, err := s.start(roleCandidate)
+		if err != nil {
+			return task.KernelResult{}, err
+		}
+		s.candidate = w
+	}
 	ref, err := s.greeted(ctx, &s.reference, roleReference)
 	if err != nil {
 		return task.KernelResult{}, err

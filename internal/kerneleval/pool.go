@@ -103,7 +103,7 @@ func (s *slot) tidy() {
 	}
 }
 
-// Close ends all processes, after the jobs that run. No job starts afterwards.
+// Close ends all processes. Jobs that run end without a verdict, and none starts afterwards.
 func (p *Pool) Close() error {
 	p.once.Do(func() {
 		p.cancel()

@@ -71,10 +71,10 @@ func newPythonEnv(c Config) (*pythonEnv, error) {
 	return &pythonEnv{config: c, program: program, folders: folders}, nil
 }
 
-// Folders of the host that programs need, where they are there: libraries, and for Triton on a GPU a C compiler and the driver's.
+// Folders of the host that programs need, where they are there: libraries, and for Triton on a GPU a C compiler, ldconfig, and the driver's libraries.
 var (
 	libraries = []string{"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache"}
-	compilers = []string{"/bin", "/usr/bin", "/usr/include", "/usr/libexec", "/usr/local", "/etc/alternatives", "/opt/cuda", "/usr/share/nvidia"}
+	compilers = []string{"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/include", "/usr/libexec", "/usr/local", "/etc/alternatives", "/opt/cuda", "/usr/share/nvidia"}
 )
 
 // spec describes the sandbox of a role.
@@ -83,7 +83,7 @@ func (p *pythonEnv) spec(role string, gpu int) sandbox.Spec {
 	s := sandbox.Spec{
 		Path:    c.Python,
 		Args:    []string{"-I", "-B", sandbox.FilesDir + "/kernel_eval.py", role, c.Device},
-		Env:     []string{"HOME=/tmp", "TMPDIR=/tmp", "TRITON_CACHE_DIR=/tmp/triton", "LANG=C.UTF-8", "PATH=/usr/local/cuda/bin:/usr/local/bin:/usr/bin:/bin"},
+		Env:     []string{"HOME=/tmp", "TMPDIR=/tmp", "TRITON_CACHE_DIR=/tmp/triton", "LANG=C.UTF-8", "PATH=/usr/local/cuda/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"},
 		Files:   map[string][]byte{"kernel_eval.py": p.program},
 		Fork:    true, // the nursery forks; Triton calls a compiler
 		Backend: c.Sandbox,
@@ -98,7 +98,10 @@ func (p *pythonEnv) spec(role string, gpu int) sandbox.Spec {
 		s.Env = append(s.Env, "TRITON_INTERPRET=1", "OMP_NUM_THREADS=1", "CUDA_VISIBLE_DEVICES=")
 	} else {
 		s.Env = append(s.Env, "CUDA_VISIBLE_DEVICES="+strconv.Itoa(gpu), "CUDA_DEVICE_ORDER=PCI_BUS_ID", "CUDA_MODULE_LOADING=LAZY",
-			"PYTORCH_NVML_BASED_CUDA_CHECK=1", "LD_LIBRARY_PATH="+strings.Join(driverFolders(), ":"))
+			"PYTORCH_NVML_BASED_CUDA_CHECK=1")
+		if dirs := driverFolders(); len(dirs) > 0 {
+			s.Env = append(s.Env, "LD_LIBRARY_PATH="+strings.Join(dirs, ":"))
+		}
 		s.Limits.Memory, s.Limits.FileSize, s.Limits.OpenFiles, s.Limits.Processes = -1, -1, 4096, 4096
 		s.TmpExec = true // Triton loads what it has compiled
 		s.Devices = nvidiaDevices()

@@ -50,7 +50,7 @@ func (s *slot) one(ctx context.Context, w *worker, test, kernel string) (reply w
 
 // together is the persistent backend of the reference: its table of what to do when (specification, section 11.7).
 func (s *slot) together(ctx context.Context, test, kernel string) (task.KernelResult, error) {
-	for attempt := range 2 {
+	for attempt := 0; ; attempt++ {
 		if s.whole == nil {
 			w, err := s.start(roleWhole)
 			if err != nil {
@@ -85,7 +85,6 @@ func (s *slot) together(ctx context.Context, test, kernel string) (task.KernelRe
 		}
 		return infra("worker_recv_failed"), nil
 	}
-	panic("unreachable")
 }
 
 // fresh is the subprocess backend of the reference: three attempts where the error is sticky.

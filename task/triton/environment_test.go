@@ -2,7 +2,9 @@ package triton
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 
@@ -135,6 +137,15 @@ func TestTask(t *testing.T) {
 		}
 		if msgs := tk.Messages(); len(msgs) != 1 || msgs[0].Role != "user" || !strings.Contains(msgs[0].Content, "class Model(") {
 			t.Errorf("%s: messages %v", c.what, msgs)
+		}
+	}
+}
+
+func TestInfoIsJSON(t *testing.T) {
+	for _, d := range []float64{0.5, math.NaN(), math.Inf(1)} {
+		g := Judge(Parsed{Code: "x"}, &task.KernelResult{Compiled: true, MaxDiff: &d}, true)
+		if _, err := json.Marshal(g.Info); err != nil {
+			t.Errorf("a difference of %v: %v", d, err)
 		}
 	}
 }

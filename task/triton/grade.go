@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/nanteos/nanteos/internal/cpython"
 	"github.com/nanteos/nanteos/task"
@@ -92,8 +93,10 @@ func Judge(p Parsed, exec *task.KernelResult, gpuEval bool) task.Grade {
 		if exec.Error != nil {
 			g.Info["exec_error"] = *exec.Error
 		}
-		if exec.MaxDiff != nil {
-			g.Info["exec_max_diff"] = *exec.MaxDiff
+		if d := exec.MaxDiff; d != nil {
+			if g.Info["exec_max_diff"] = *d; math.IsNaN(*d) || math.IsInf(*d, 0) {
+				g.Info["exec_max_diff"] = fmt.Sprint(*d) // JSON has no such number
+			}
 		}
 	}
 	if p.Code != "" {
