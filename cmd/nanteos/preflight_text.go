@@ -236,6 +236,12 @@ func groundLines(p devnet.Palette, res inspectionResult, g grounds) string {
 	from := map[string]string{"evidence": "of the evidence", "flag": "as you said", "default": "since none were named"}[res.RulesFrom]
 	fmt.Fprintf(&b, "rules       %s, %s\n", res.Rules, from)
 	fmt.Fprintf(&b, "checkpoint  %d, %s, in %s\n", res.Checkpoint, escape(res.Model), res.CheckpointFolder)
+	switch {
+	case res.Report.Dataset != "":
+		fmt.Fprintf(&b, "dataset     %s\n", p.Yellow(escape(res.Report.Dataset)))
+	case res.Dataset != "":
+		fmt.Fprintf(&b, "dataset     %.16s…\n", res.Dataset)
+	}
 	if rep := res.Report; rep.Miner != "" {
 		fmt.Fprintf(&b, "miner       %s, window %d\n", escape(rep.Miner), rep.WindowStart)
 	}

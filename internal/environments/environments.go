@@ -66,10 +66,18 @@ func New(cfg Config) *Kit {
 	return k
 }
 
-// Tools returns what an environment that is opened with these options is given. Kernels are among them where the environment is the one that has them and
+// Tools returns what an environment that is opened with these options is given. Where it runs programs, the interpreter is started: a machine that can't
+// run them refuses the environment as a whole, not the first program. Kernels are among them where the environment is the one that has them and
 // the options or this machine want them run; the error wraps task.ErrNoTool where they can't be.
 func (k *Kit) Tools(env string, o task.Options) (task.Tools, error) {
 	tools := task.Tools{Data: k.data, Python: k.python}
+	if NeedsOf(env).Python {
+		ctx, cancel := context.WithTimeout(context.Background(), startTime)
+		defer cancel()
+		if err := k.python.Ready(ctx); err != nil {
+			return tools, err
+		}
+	}
 	if !NeedsOf(env).GPU || !triton.GPUEval(o.Params, kerneleval.ParseGPUEval(k.cfg.GPUEval)) {
 		return tools, nil
 	}
@@ -81,7 +89,7 @@ func (k *Kit) Tools(env string, o task.Options) (task.Tools, error) {
 	return tools, nil
 }
 
-// startTime bounds the start of the processes that evaluate kernels: torch and the device have to be loaded.
+// startTime bounds the start of interpreters. Where kernels are evaluated, torch and the device have to be loaded.
 const startTime = 5 * time.Minute
 
 // pool returns the evaluation of kernels, started.

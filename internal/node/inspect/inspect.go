@@ -68,6 +68,8 @@ type Result struct {
 	Rules      string `json:"rules"`
 	Checkpoint int64  `json:"checkpoint"`
 	Model      string `json:"model"`
+	// Dataset is the digest of the dataset that the problems were drawn from here, empty where the environment has none.
+	Dataset string `json:"dataset,omitempty"`
 	// Assumed lists what was taken from the file's own word, in plain words.
 	Assumed []string `json:"assumed,omitempty"`
 	// Prompt and Completion are the texts of the row that was asked for. They were written by a miner: escape them before showing them.
@@ -165,7 +167,7 @@ func (i *Inspector) Judge(ctx context.Context, path string, known Known, scope S
 		Evaluator: i.eval, Replayer: i.model.Engine,
 		Options: verify.Options{All: scope.All || scope.Row != nil},
 	}
-	r := &Result{Rules: name(i.rules), Checkpoint: label, Model: info.Name}
+	r := &Result{Rules: name(i.rules), Checkpoint: label, Model: info.Name, Dataset: i.eval.Dataset()}
 	file, err := windowfile.Open(f, st.Size(), windowfile.Limits{FileBytes: i.rules.MaxFileBytes, Rows: i.rules.MaxFileRows})
 	if err != nil {
 		c.Window.Miner = known.Miner

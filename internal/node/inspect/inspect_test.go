@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -18,6 +19,8 @@ import (
 	"github.com/nanteos/nanteos/internal/node"
 	"github.com/nanteos/nanteos/internal/node/miner"
 	"github.com/nanteos/nanteos/model/base"
+	"github.com/nanteos/nanteos/task"
+	"github.com/nanteos/nanteos/task/dataset"
 )
 
 // folder writes the base model as a checkpoint with the metadata of a window, or without any.
@@ -30,11 +33,15 @@ func folder(t *testing.T, environment string) string {
 	if environment == "" {
 		return dir
 	}
+	tokens, temperature := int64(384), 1.0
+	if environment != "sat" { // noise, which would look picked at 1
+		tokens, temperature = 64, 0.7
+	}
 	meta := checkpoint.Metadata{
 		Type: checkpoint.Full, ModelName: "base", TrainingConfig: cpython.ObjectValue(nil), EnvID: environment, EnvParams: cpython.ObjectValue(nil),
 		ThinkingMode: "instructed",
 		GenerationParams: cpython.ObjectValue([]cpython.Member{
-			{Key: "max_tokens", Value: cpython.IntValue(384)}, {Key: "temperature", Value: cpython.FloatValue(1)}, {Key: "top_p", Value: cpython.FloatValue(1)},
+			{Key: "max_tokens", Value: cpython.IntValue(tokens)}, {Key: "temperature", Value: cpython.FloatValue(temperature)}, {Key: "top_p", Value: cpython.FloatValue(1)},
 			{Key: "top_k", Value: cpython.IntValue(0)}, {Key: "repetition_penalty", Value: cpython.FloatValue(1)},
 		}),
 	}
@@ -85,6 +92,12 @@ func TestOpenRefuses(t *testing.T) {
 // honest makes the window file of one group of the base model.
 func honest(t *testing.T, i *Inspector, rules grail.Rules) (file string, hash, beacon, address string) {
 	t.Helper()
+	return honestWith(t, i, rules, i.eval.Dataset())
+}
+
+// honestWith makes a window file that names a dataset.
+func honestWith(t *testing.T, i *Inspector, rules grail.Rules, names string) (file string, hash, beacon, address string) {
+	t.Helper()
 	key := sr25519.NewKeypair([sr25519.MiniSecretSize]byte{5})
 	hash = "0x" + strings.Repeat("ab", 32)
 	beacon = grail.BoundRandomness(hash, strings.Repeat("c", 64), 7)
@@ -101,7 +114,7 @@ func honest(t *testing.T, i *Inspector, rules grail.Rules) (file string, hash, b
 	}
 	address = ss58.EncodeBittensor(key.Public())
 	var b bytes.Buffer
-	if err := windowfile.Write(&b, windowfile.Metadata{Wallet: address, WindowStart: 60, WindowLength: rules.WindowLength}, rows, windowfile.Options{}); err != nil {
+	if err := windowfile.Write(&b, windowfile.Metadata{Wallet: address, WindowStart: 60, WindowLength: rules.WindowLength, Dataset: names}, rows, windowfile.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	return write(t, filepath.Join(t.TempDir(), "window.parquet"), b.Bytes()), hash, beacon, address
@@ -203,3 +216,36 @@ func TestJudgeBadFiles(t *testing.T) {
 }
 
 func ptr[T any](v T) *T { return &v }
+
+// samples are the program's own datasets.
+type samples struct{}
+
+func (samples) Open(_ context.Context, env string) (*dataset.Set, error) { return dataset.Sample(env) }
+
+// TestDataset tells of a file whose problems were drawn from another dataset, also where nothing else differs.
+func TestDataset(t *testing.T) {
+	tools := func(string, task.Options) (task.Tools, error) { return task.Tools{Data: samples{}}, nil }
+	rules := grail.Hardened()
+	dir := folder(t, "gsm8k")
+	if _, err := Open(t.Context(), rules, dir, nil); !errors.Is(err, task.ErrNoTool) {
+		t.Errorf("without a dataset: %v", err)
+	}
+	i, err := Open(t.Context(), rules, dir, &node.Environments{Tools: tools})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	own := i.eval.Dataset()
+	for name, c := range map[string]struct{ names, told string }{
+		"the same": {own, ""}, "unsaid": {"", ""}, "another": {strings.Repeat("ab", 32), "abababababab"},
+	} {
+		file, hash, beacon, address := honestWith(t, i, rules, c.names)
+		r, err := i.Judge(t.Context(), file, Known{Miner: address, Hash: hash, Beacon: beacon}, Scope{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !r.Report.OK || r.Dataset != own || (r.Report.Dataset == "") != (c.told == "") || !strings.Contains(r.Report.Dataset, c.told) {
+			t.Errorf("%s: %s, dataset %.12s, %q", name, r.Report.Cause, r.Dataset, r.Report.Dataset)
+		}
+	}
+}
