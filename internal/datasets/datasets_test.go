@@ -225,14 +225,14 @@ func TestBadContent(t *testing.T) {
 	}
 	// Bytes that aren't those of the commit.
 	e.commit("main", map[string][]byte{"full/train.jsonl": linesOf(t, tables["full/train"]), "full/test.jsonl": linesOf(t, tables["full/test"]), "full/validation.jsonl": linesOf(t, tables["full/validation"])})
-	e.broken = func(w http.ResponseWriter, name string) bool {
+	e.breaks(func(w http.ResponseWriter, name string) bool {
 		_, _ = w.Write(bytes.Repeat([]byte("x"), len(e.commits[e.revisions["main"]][name])))
 		return true
-	}
+	})
 	if _, err := s.Pull(t.Context(), "mbpp", PullOptions{Client: e.client(t)}); !errors.Is(err, hub.ErrChecksum) {
 		t.Error(err)
 	}
-	e.broken = nil
+	e.breaks(nil)
 	if info, err := s.Pull(t.Context(), "mbpp", PullOptions{Client: e.client(t)}); err != nil || info.Digest != want.Digest {
 		t.Error(err)
 	}
@@ -245,16 +245,16 @@ func TestPullResumes(t *testing.T) {
 	s := New(t.TempDir(), Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	n := 0
-	e.broken = func(http.ResponseWriter, string) bool {
+	e.breaks(func(http.ResponseWriter, string) bool {
 		if n++; n == 4 {
 			cancel()
 		}
 		return false
-	}
+	})
 	if _, err := s.Pull(ctx, "gsm8k", PullOptions{Client: e.client(t)}); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
-	e.broken = nil
+	e.breaks(nil)
 	e.fetched()
 	kept := 0
 	if _, err := s.Pull(t.Context(), "gsm8k", PullOptions{Client: e.client(t), Tell: func(e hub.Event) {

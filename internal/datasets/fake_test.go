@@ -56,6 +56,13 @@ func (e *endpoint) commit(revision string, files map[string][]byte) string {
 	return c
 }
 
+// breaks sets what happens to transfers; it is called with the endpoint locked.
+func (e *endpoint) breaks(f func(w http.ResponseWriter, name string) bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.broken = f
+}
+
 func (e *endpoint) fetched() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
