@@ -90,7 +90,7 @@ func (s *checker) first(c *Change) {
 	var r, k [batch]int32
 	c.widen(&r, &k, 0, 1)
 	s.row, s.col = int(r[0]), int(k[0])
-	if s.bad = s.row | s.col | s.rowCount - 1 - s.row | s.cols - 1 - s.col; s.bad >= 0 {
+	if s.bad = s.row | s.col | (s.rowCount - 1 - s.row) | (s.cols - 1 - s.col); s.bad >= 0 {
 		s.mark(0, 0, 0, s.row*s.cols+s.col)
 	}
 }
@@ -114,7 +114,7 @@ func (s *checker) narrow(rs, cs []byte) {
 			from, before = 0, -1
 		}
 		now := from + int(binary.LittleEndian.Uint16(cs[2*i:]))
-		bad |= now - before - 1 | cols - 1 - now
+		bad |= (now - before - 1) | (cols - 1 - now)
 		if pos := (row+d)*cols + now; pos >= next {
 			if bad |= s.rowCount - 1 - row - d; bad < 0 {
 				break
@@ -124,7 +124,7 @@ func (s *checker) narrow(rs, cs []byte) {
 		}
 		row, col = row+d, now
 	}
-	s.bad = bad | s.rowCount - 1 - row // rows only grow
+	s.bad = bad | (s.rowCount - 1 - row) // rows only grow
 }
 
 // wide takes all positions behind the first.
@@ -144,7 +144,7 @@ func (s *checker) wide(c *Change) {
 				from, before = 0, -1
 			}
 			now := from + int(k[i])
-			s.bad |= d | now - before - 1 | cols - 1 - now | last - row - d
+			s.bad |= d | (now - before - 1) | (cols - 1 - now) | (last - row - d)
 			if s.bad < 0 {
 				return
 			}

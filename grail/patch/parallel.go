@@ -8,7 +8,7 @@ import (
 )
 
 // rangeElements is how many numbers of a tensor are one piece of work: half a megabyte of bfloat16, which a core's own cache holds.
-const rangeElements = 1 << 18
+const rangeElements = 1 << 19
 
 // workers gives the number of goroutines for n pieces of work; 0 asks for as many as the machine runs at once.
 func workers(asked, n int) int {
