@@ -164,7 +164,7 @@ func (e *evaluator) byValue(a, b side) Result {
 func (s side) symbolic() bool { return hasSymbol(s.node) }
 
 func hasSymbol(n *node) bool {
-	return n.kind == nodeName && n.text != "pi" || slices.ContainsFunc(n.args, hasSymbol)
+	return n.kind == nodeName && n.text != "pi" && n.text != imaginaryUnit || slices.ContainsFunc(n.args, hasSymbol)
 }
 
 // lossy reports whether Floats of very different sizes meet in an expression, so that its value in Floats may be far from its value.
@@ -172,7 +172,7 @@ func (e *evaluator) lossy(s side) bool { return tooWide(s.node) }
 
 func tooWide(n *node) bool {
 	if n.kind == nodeNumber {
-		num, _, err := literal(n.text)
+		num, err := literal(n.text)
 		limit := big.NewRat(1_000_000, 1)
 		if err != nil || num.meant().Cmp(limit) > 0 || num.meant().Sign() != 0 && newRat().Inv(num.meant()).Cmp(limit) > 0 {
 			return true

@@ -3,6 +3,7 @@ package expr
 import (
 	"errors"
 	"math/big"
+	"slices"
 )
 
 // errInfinite says that a value is an infinity or undefined: as a whole it equals nothing, and inside an expression this package doesn't follow it.
@@ -56,15 +57,11 @@ func (e *evaluator) eval(n *node) (value, error) {
 func (e *evaluator) evalNode(n *node) (value, error) {
 	switch n.kind {
 	case nodeNumber:
-		num, imaginary, err := literal(n.text)
+		num, err := literal(n.text)
 		if err != nil {
 			return value{}, err
 		}
-		v := ofNumber(e, num)
-		if imaginary {
-			return e.mul(v, ofPoly(e.generator("i:", frac{1, 1})))
-		}
-		return v, nil
+		return ofNumber(e, num), nil
 	case nodeName:
 		return e.name(n.text)
 	case nodeUnary, nodeBinary:
@@ -119,6 +116,8 @@ func (e *evaluator) name(name string) (value, error) {
 	switch name {
 	case "pi":
 		return ofPoly(e.generator("c:pi", frac{1, 1})), nil
+	case imaginaryUnit:
+		return ofPoly(e.generator("i:", frac{1, 1})), nil
 	case "oo", "zoo", "nan":
 		return value{}, errInfinite
 	case "true", "false":
@@ -304,30 +303,30 @@ func floor(r *big.Rat) *big.Int {
 	return q
 }
 
-// bitwise works on integers; on symbols and truth values the operators are logic; on anything else they fail.
+// bitwise works on integers. On symbols and truth values the operators are logic, and of two different symbols the result is no expression. On
+// anything else they fail.
 func (e *evaluator) bitwise(op string, nodes []*node, args []value) (value, error) {
 	ints := make([]*big.Int, 0, 2)
-	logic := op != "<<" && op != ">>"
+	logic := op != "<<" && op != ">>" && (len(nodes) == 1 || nodes[0].text != nodes[1].text)
+	open := false
 	for i, a := range args {
 		if a.num != nil && a.num.isInt() {
 			ints = append(ints, a.num.rat.Num())
 		}
-		plain := nodes[i].kind == nodeName && !taken[nodes[i].text] && nodes[i].text != "pi" || nodes[i].kind == nodeUnary && nodes[i].text == "()"
-		if a.other && taken[nodes[i].text] && nodes[i].kind == nodeName {
-			return value{}, errUnsupported // classes can be joined by |
-		}
-		logic = logic && (plain || a.other)
+		logic = logic && nodes[i].kind == nodeName && !a.other && nodes[i].text != "pi" && nodes[i].text != imaginaryUnit
+		open = open || a.other || nodes[i].kind == nodeName || nodes[i].kind == nodeUnary && nodes[i].text == "()"
 	}
-	if logic {
+	switch {
+	case logic:
 		return value{other: true}, nil
-	}
-	if len(ints) < len(args) {
+	case len(ints) < len(args) && open && len(ints) > 0 && !slices.ContainsFunc(args, func(a value) bool { return a.other }):
+		return value{}, errFails // an integer and a symbol
+	case len(ints) < len(args) && open:
+		return value{}, errUnsupported
+	case len(ints) < len(args):
 		for _, a := range args {
-			if a.num == nil && !a.known() || a.other {
+			if a.num == nil && !a.known() {
 				return value{}, errUnsupported
-			}
-			if a.num == nil && a.expanded { // perhaps an integer once it is simplified, but that comes too late
-				return value{}, errFails
 			}
 		}
 		return value{}, errFails

@@ -1,10 +1,6 @@
 package expr
 
-import (
-	"strings"
-	"unicode"
-	"unicode/utf8"
-)
+import "strings"
 
 // computing are the functions of sympy and Python that an answer may call where sympy itself is asked: they make numbers of numbers. The others make texts,
 // run texts or reach into Python.
@@ -25,12 +21,7 @@ func Evaluable(s string) bool {
 	if len(s) > maxLength || strings.Contains(s, "__") {
 		return false
 	}
-	tokens, err := lex(strings.Map(func(r rune) rune {
-		if r >= utf8.RuneSelf && unicode.IsLetter(r) {
-			return 'q' // only how it combines with what is next to it matters
-		}
-		return r
-	}, s))
+	tokens, err := lex(s)
 	if err != nil {
 		return false
 	}

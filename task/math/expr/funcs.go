@@ -18,7 +18,7 @@ func (e *evaluator) call(name string, nodes []*node) (value, error) {
 		return value{}, err
 	}
 	switch name {
-	case "pi", "oo", "zoo", "nan", "true", "false":
+	case "pi", "oo", "zoo", "nan", "true", "false", imaginaryUnit:
 		return value{}, errFails // none of them can be called
 	}
 	for _, a := range args {

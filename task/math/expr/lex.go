@@ -2,9 +2,11 @@ package expr
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
+
+// imaginaryUnit is sympy's name of it. Texts are in lower case, so none has it by chance.
+const imaginaryUnit = "I"
 
 type tokenKind uint8
 
@@ -43,6 +45,9 @@ func set(words string) map[string]bool {
 
 // lex splits a text without white space into Python's tokens. A comment ends the text. errFails means that Python's tokenizer certainly refuses it.
 func lex(s string) ([]token, error) {
+	if !utf8.ValidString(s) {
+		return nil, errUnsupported
+	}
 	var out []token
 	for s != "" {
 		c := s[0]
@@ -54,15 +59,16 @@ func lex(s string) ([]token, error) {
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, token{tokNumber, s[:n]})
+			number, imaginary := strings.CutSuffix(strings.ToLower(s[:n]), "j")
+			out = append(out, token{tokNumber, number})
+			if imaginary { // sympy writes 3j as 3*I, whatever stands around it: 2**3j is 8*I
+				out = append(out, token{tokOp, "*"}, token{tokName, imaginaryUnit})
+			}
 			s = s[n:]
 		case isNameStart(c):
 			n := 1
 			for n < len(s) && (isNameStart(s[n]) || isDigit(s[n])) {
 				n++
-			}
-			if n < len(s) && s[n] >= utf8.RuneSelf && mayBeName(s[n:]) {
-				return nil, errUnsupported
 			}
 			if n < len(s) && (s[n] == '\'' || s[n] == '"') {
 				return nil, quoted(s[n:])
@@ -78,11 +84,6 @@ func lex(s string) ([]token, error) {
 			s = s[n:]
 		case c == '\'' || c == '"':
 			return nil, quoted(s)
-		case c >= utf8.RuneSelf:
-			if mayBeName(s) {
-				return nil, errUnsupported
-			}
-			return nil, errFails
 		default:
 			op := ""
 			for _, o := range operators {
@@ -101,8 +102,13 @@ func lex(s string) ([]token, error) {
 	return out, nil
 }
 
-func isDigit(c byte) bool     { return c >= '0' && c <= '9' }
-func isNameStart(c byte) bool { return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+// isNameStart holds for all characters outside ASCII too: where sympy tokenizes, CPython 3.12 doesn't check that they may be in a name, and a symbol of
+// that name comes out.
+func isNameStart(c byte) bool {
+	return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= utf8.RuneSelf
+}
 
 // quoted judges a text at its first quote: a string that never ends is refused, anything else isn't read here.
 func quoted(s string) error {
@@ -110,19 +116,6 @@ func quoted(s string) error {
 		return errFails
 	}
 	return errUnsupported
-}
-
-// mayBeName reports whether the character outside ASCII at the start of s may be a part of a name. It says yes to all that it doesn't know to be none.
-func mayBeName(s string) bool {
-	r, _ := utf8.DecodeRuneInString(s)
-	switch r {
-	case utf8.RuneError, 0xb7, 0x387, 0x19da, 0x2118, 0x212e, 0x309b, 0x309c, 0x200c, 0x200d, 0x30fb, 0xff65:
-		return true
-	}
-	if r >= 0x1369 && r <= 0x1371 {
-		return true
-	}
-	return !unicode.In(r, unicode.Sm, unicode.So, unicode.Sc, unicode.Ps, unicode.Pe, unicode.Pi, unicode.Pf, unicode.Pd, unicode.Po, unicode.No)
 }
 
 // numberLength returns how much of s is one numeric literal. What may not follow a number is an error.
@@ -178,9 +171,6 @@ func numberLength(s string) (int, error) {
 		return 0, errFails // 007
 	}
 	if n < len(s) {
-		if s[n] >= utf8.RuneSelf && mayBeName(s[n:]) {
-			return 0, errUnsupported
-		}
 		if isNameStart(s[n]) {
 			for word := range expressionWords { // "1if2else3": Python reads the number, then the keyword
 				if strings.HasPrefix(s[n:], word) {

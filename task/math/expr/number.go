@@ -153,7 +153,7 @@ func (n number) pow(k *big.Int) (number, error) {
 	}
 	e := abs.Uint64()
 	_, man := mantissa(n.rat)
-	if k.Sign() < 0 && e != 1 || man != 1 && uint64(man)*e >= 1000 {
+	if size := uint64(man) * e; man != 1 && (size >= 1000 || k.Sign() < 0 && e != 1 && size > uint64(n.prec)) {
 		return number{}, errUnsupported // mpmath rounds on the way
 	}
 	value := power(n.rat, abs)
@@ -184,39 +184,34 @@ func power(r *big.Rat, k *big.Int) *big.Rat {
 	return newRat().SetFrac(num, den)
 }
 
-// literal reads a number as it stands in a text. imaginary says that a j follows it.
-func literal(text string) (n number, imaginary bool, err error) {
+// literal reads a number as it stands in a text.
+func literal(text string) (number, error) {
 	if len(text) > maxDigits {
-		return number{}, false, errUnsupported
+		return number{}, errUnsupported
 	}
 	text = strings.ToLower(text)
 	if strings.HasPrefix(text, "0x") || strings.HasPrefix(text, "0o") || strings.HasPrefix(text, "0b") {
 		i, ok := new(big.Int).SetString(text, 0)
 		if !ok {
-			return number{}, false, errUnsupported
+			return number{}, errUnsupported
 		}
-		return rational(newRat().SetInt(i)), false, nil
+		return rational(newRat().SetInt(i)), nil
 	}
 	text = strings.ReplaceAll(text, "_", "")
-	if s, ok := strings.CutSuffix(text, "j"); ok {
-		text, imaginary = s, true
-		if strings.Trim(text, "0123456789") == "" && len(text) > 1 && text[0] == '0' && strings.Trim(text, "0") != "" {
-			return number{}, false, errFails // Integer(05)
-		}
+	if len(text) > 1 && text[0] == '0' && strings.Trim(text, "0123456789") == "" && strings.Trim(text, "0") != "" {
+		return number{}, errFails // 05, of 05j
 	}
 	if i := strings.IndexByte(text, '['); i >= 0 {
-		n, err := repeated(text[:i], strings.TrimSuffix(text[i+1:], "]"))
-		return n, false, err
+		return repeated(text[:i], strings.TrimSuffix(text[i+1:], "]"))
 	}
 	if !strings.ContainsAny(text, ".e") {
 		i, ok := new(big.Int).SetString(text, 10)
 		if !ok {
-			return number{}, false, errUnsupported
+			return number{}, errUnsupported
 		}
-		return rational(newRat().SetInt(i)), imaginary, nil
+		return rational(newRat().SetInt(i)), nil
 	}
-	n, err = decimal(text)
-	return n, imaginary, err
+	return decimal(text)
 }
 
 // decimal reads a Float. Its precision is that of its digits, at least 15 of them.

@@ -40,16 +40,15 @@ func (m *numeric) eval(n *node) (ball, bool) {
 	}
 	switch n.kind {
 	case nodeNumber:
-		num, imaginary, err := literal(n.text)
+		num, err := literal(n.text)
 		if err != nil {
 			return ball{}, false
 		}
-		z := ballOf(flRat(num.meant()))
-		if imaginary {
-			z = ball{z.im, z.re, z.err, false}
-		}
-		return z, true
+		return ballOf(flRat(num.meant())), true
 	case nodeName:
+		if n.text == imaginaryUnit {
+			return timesI(ballOf(flInt(1))), true
+		}
 		if n.text == "pi" {
 			return ballOf(constants().pi).loosen(true), true
 		}
@@ -70,11 +69,23 @@ func (m *numeric) eval(n *node) (ball, bool) {
 				return ball{}, false
 			}
 		}
+		if !functions[n.text] && n.text != "log" && n.text != "pow" && n.text != "root" {
+			return m.exact(n)
+		}
 		return m.call(n.text, n.args, args)
 	case nodeFactorial:
-		return m.integerCall("factorial", n.args)
+		return m.exact(n)
 	}
 	return ball{}, false
+}
+
+// exact leaves what is arithmetic of exact numbers to the evaluator.
+func (m *numeric) exact(n *node) (ball, bool) {
+	v, err := (&evaluator{}).eval(n)
+	if err != nil || v.num == nil {
+		return ball{}, false
+	}
+	return ballOf(flRat(v.num.meant())), true
 }
 
 func (m *numeric) binary(n *node) (ball, bool) {
@@ -103,7 +114,7 @@ func (m *numeric) binary(n *node) (ball, bool) {
 		}
 		return a.mul(inverse), true
 	}
-	return m.integerCall(n.text, nil)
+	return m.exact(n)
 }
 
 // power evaluates an exponent as a rational where it is one, so that whole powers need no logarithm.
@@ -122,9 +133,6 @@ func (m *numeric) power(a ball, exponent *node) (ball, bool) {
 	}
 	return a.pow(b)
 }
-
-// integerCall leaves what is exact to the evaluator.
-func (m *numeric) integerCall(string, []*node) (ball, bool) { return ball{}, false }
 
 func half(z ball) ball { return ball{shift(z.re, -1), shift(z.im, -1), z.err, z.real} }
 

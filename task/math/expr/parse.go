@@ -269,7 +269,7 @@ func (p *parser) postfix() *node {
 			}
 			switch n.kind {
 			case nodeNumber, nodeName, nodeUnary, nodeBinary:
-				if strings.Contains(n.text, "[") || strings.HasSuffix(n.text, "j") {
+				if strings.Contains(n.text, "[") {
 					return p.fail(errUnsupported)
 				}
 				n = &node{nodeFactorial, marks, []*node{n}}
@@ -286,7 +286,7 @@ func (p *parser) postfix() *node {
 // repeating reports whether the number before an opening bracket goes on as in 0.2[1].
 func (p *parser) repeating() bool {
 	number := p.tokens[p.at-1]
-	if number.kind != tokNumber || !strings.Contains(number.text, ".") || strings.ContainsAny(number.text, "ejEJ") || p.at+2 >= len(p.tokens) {
+	if number.kind != tokNumber || !strings.Contains(number.text, ".") || strings.ContainsAny(number.text, "e") || p.at+2 >= len(p.tokens) {
 		return false
 	}
 	digits := p.tokens[p.at+1]
