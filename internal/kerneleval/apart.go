@@ -209,6 +209,7 @@ func (d *duel) trial(t int) error {
 		return d.foul("output beyond all bounds", nil)
 	}
 	var readErr, writeErr error
+	d.budget.carry(min(size, 1<<30)) // the size is the candidate's word
 	err = d.budget.spend(d.ctx, d.cand, func() error {
 		if writeErr = writeHeader(d.ref.in, refJob{Op: "compare", Trial: t, Output: out}, size); writeErr == nil {
 			readErr, writeErr = relay(d.ref.in, d.cand.out, size)
@@ -222,7 +223,10 @@ func (d *duel) trial(t int) error {
 	if replyErr := d.waitRef(&verdict, new(int64)); replyErr != nil {
 		return replyErr
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errLate):
+		return d.foul("timeout", err)
+	case err != nil:
 		return d.foul("candidate_died", err)
 	}
 	if verdict.Verdict != nil {
@@ -270,6 +274,7 @@ func (d *duel) waitRef(reply *refReply, payload *int64) error {
 // trusted half failed.
 func (d *duel) askCand(job candJob, payload int64) (reply candReply, size int64, err error) {
 	var readErr error
+	d.budget.carry(payload)
 	err = d.budget.spend(d.ctx, d.cand, func() error {
 		err := writeHeader(d.cand.in, job, payload)
 		if err != nil {

@@ -75,6 +75,7 @@ func newPythonEnv(c Config) (*pythonEnv, error) {
 var (
 	libraries = []string{"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache"}
 	compilers = []string{"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/include", "/usr/libexec", "/usr/local", "/etc/alternatives", "/opt/cuda", "/usr/share/nvidia"}
+	hardware  = []string{"/sys/devices", "/sys/bus/pci", "/sys/module/nvidia", "/sys/module/nvidia_uvm"}
 )
 
 // spec describes the sandbox of a role.
@@ -94,7 +95,10 @@ func (p *pythonEnv) spec(role string, gpu int) sandbox.Spec {
 		s.Args = append(s.Args, "/tmp")
 	}
 	if c.Device == CPU {
-		s.Devices = []string{"/dev/null"} // with a device /proc is whole: PyTorch reads /proc/cpuinfo before it computes with 16-bit floats
+		// With a device /proc is whole: PyTorch reads /proc/cpuinfo before it computes with 16-bit floats. Inside there is no terminal behind this one.
+		if _, err := os.Stat("/dev/tty"); err == nil {
+			s.Devices = []string{"/dev/tty"}
+		}
 		s.Env = append(s.Env, "TRITON_INTERPRET=1", "OMP_NUM_THREADS=1", "CUDA_VISIBLE_DEVICES=")
 	} else {
 		s.Env = append(s.Env, "CUDA_VISIBLE_DEVICES="+strconv.Itoa(gpu), "CUDA_DEVICE_ORDER=PCI_BUS_ID", "CUDA_MODULE_LOADING=LAZY",
@@ -107,6 +111,9 @@ func (p *pythonEnv) spec(role string, gpu int) sandbox.Spec {
 		s.Devices = nvidiaDevices()
 		shown = append(shown, compilers...)
 		shown = append(shown, driverFolders()...)
+		if len(s.Devices) > 0 {
+			shown = append(shown, hardware...)
+		}
 	}
 	s.ReadOnly = outermost(shown)
 	return s
