@@ -82,7 +82,7 @@ func newBenchOf(t *testing.T, rules, env string) *bench {
 // verdict is the check that a group of the worker fails, empty where it passes them all.
 func (b *bench) verdict(t *testing.T, w miner.Worker) string {
 	t.Helper()
-	for index := range int64(8) {
+	for index := range int64(64) {
 		rows, err := w.Group(t.Context(), b.window, index)
 		var unfit *miner.Unfit
 		if errors.As(err, &unfit) {

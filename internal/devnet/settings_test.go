@@ -58,6 +58,8 @@ func TestValidateSettings(t *testing.T) {
 		"many cheats":  func(s *Settings) { s.Cheaters = make([]string, 1000) },
 		"validators":   func(s *Settings) { s.Validators = 0 },
 		"cheat":        func(s *Settings) { s.Cheaters = []string{"liar"} },
+		"environment":  func(s *Settings) { s.Environment = "chess" },
+		"unregistered": func(s *Settings) { s.Environment, s.RulesName = "affine_trace", "reference" },
 		"lonely thief": func(s *Settings) { s.Miners, s.Cheaters = 0, []string{"copier"} },
 	} {
 		s := DefaultSettings()
@@ -187,6 +189,7 @@ func TestFolderRemembers(t *testing.T) {
 	for flag, change := range map[string]func(*Config){
 		FlagSeed: func(c *Config) { c.Seed = 8 }, FlagRules: func(c *Config) { c.RulesName = "reference" }, FlagBlockTime: func(c *Config) { c.BlockTime = time.Second },
 		FlagMiners: func(c *Config) { c.Miners = 3 }, FlagCheaters: func(c *Config) { c.Cheaters = nil }, FlagValidators: func(c *Config) { c.Validators = 2 },
+		FlagEnv: func(c *Config) { c.Environment = "gsm8k" },
 	} {
 		c := Config{Settings: f.made.Settings, Data: cfg.Data, Given: []string{flag}}
 		g, err := openFolder(c, now)
