@@ -246,7 +246,8 @@ func BenchmarkDecode(b *testing.B) {
 	}}}, copying(s)...), "decode")...)
 }
 
-// BenchmarkApply measures the whole way from published bytes to new weights.
+// BenchmarkApply measures the way to new weights: from published bytes ("read"), and from a patch that has been decoded and checked into memory of
+// their own ("copy"), the same with the hash ("hashed"), in place, and in pieces as for a file ("stream").
 func BenchmarkApply(b *testing.B) {
 	s := prepare(b)
 	want, err := patch.Hash(b.Context(), s.now)
@@ -255,16 +256,18 @@ func BenchmarkApply(b *testing.B) {
 	}
 	for _, version := range []patch.Version{patch.V31, patch.V3, patch.V2} {
 		_, blob := published(b, s, version)
-		for _, way := range []string{"copy", "hashed", "place", "stream"} {
-			if way != "copy" && version != patch.V31 {
+		for _, way := range []string{"read", "copy", "hashed", "place", "stream"} {
+			if way != "read" && version != patch.V31 {
 				continue
 			}
 			b.Run(version.Format()+"/"+way, func(b *testing.B) {
 				dst := s.dst
-				run := func() (r patch.Result) {
-					p, err := patch.Decode(b.Context(), blob, version, patch.Options{})
-					if err != nil {
-						b.Fatal(err)
+				run := func(p *patch.Patch) (r patch.Result) {
+					var err error
+					if p == nil {
+						if p, err = patch.Decode(b.Context(), blob, version, patch.Options{}); err != nil {
+							b.Fatal(err)
+						}
 					}
 					o := patch.Options{Hash: way == "hashed"}
 					if way == "stream" {
@@ -285,20 +288,26 @@ func BenchmarkApply(b *testing.B) {
 				}
 				copy(s.dstBytes, s.baseBytes)
 				peak := peakMemory(func() {
-					if r := run(); r.Hash != "" && r.Hash != want {
+					if r := run(nil); r.Hash != "" && r.Hash != want {
 						b.Fatalf("hash %s instead of %s", r.Hash, want)
 					}
 				})
 				if !bytes.Equal(s.dstBytes, s.nowBytes) {
 					b.Fatal("other weights")
 				}
-				steps := []string{"decode", "apply"}
-				if way == "hashed" {
-					steps = append(steps, "hash")
+				steps := map[string][]string{"read": {"decode", "apply"}, "hashed": {"apply", "hash"}}[way]
+				var decoded *patch.Patch
+				if way != "read" {
+					if decoded, err = patch.Decode(b.Context(), blob, version, patch.Options{}); err != nil {
+						b.Fatal(err)
+					}
+				}
+				if steps == nil {
+					steps = []string{"apply"}
 				}
 				compare(b, s, theirs(b, s, append([]candidate{{"ours", func() float64 {
 					runtime.GC()
-					return timed(func() { run() })
+					return timed(func() { run(decoded) })
 				}}}, copying(s)...), steps...)...)
 				b.ReportMetric(100*float64(peak)/float64(len(s.baseBytes)), "%memory")
 				b.Logf("most memory beyond the model and the published bytes: %.1f MiB, %.2f %% of the model", float64(peak)/(1<<20), 100*float64(peak)/float64(len(s.baseBytes)))

@@ -5,7 +5,7 @@
 //
 // Every benchmark asks all candidates in turn, round after round, keeps the fastest round of each and reports our speed in GB of model a second
 // and ratios. "x-copy" is our time in copies of the model by one goroutine, from memory to memory that is mapped already; "x-copies" in copies by
-// as many goroutines as we use (below 2 is the goal against the first). "x-python" is how many times as long the way of the reference takes: numpy, torch and zstandard do each
+// as many goroutines as we use (below 2 against the first is the goal). "x-python" is how many times as long the way of the reference takes: numpy, torch and zstandard do each
 // step as the specification describes it (testdata/reference.py; the program is ours). -short takes a model of 64 MiB.
 //
 // BenchmarkApply also reports the most memory that reading and applying a patch took beyond the model and the published bytes, in percent of the model, and

@@ -29,10 +29,10 @@ func frameLength(data []byte, h *zstd.Header) (length int, most uint64, err erro
 		switch kind {
 		case 0: // raw
 			at += size
-			most += uint64(size)
+			most += uint64(min(size, blockMax))
 		case 1: // one byte, repeated
 			at++
-			most += uint64(size)
+			most += uint64(min(size, blockMax))
 		case 2:
 			at += size
 			most += limit
@@ -100,7 +100,7 @@ const singleMax = 1 << 20
 
 // ownBlock is the length from which on rows, columns and values get blocks of zstd, and so statistics, of their own: together
 // they take some percent more.
-const ownBlock = 16 << 10
+const ownBlock = 4 << 10
 
 // pack writes the parts as one zstd frame of level 1 that states its content size, without checksum. size is the sum of their lengths.
 func pack(w io.Writer, size int64, parts func(emit func([]byte) error) error) error {
