@@ -11,7 +11,8 @@
 // Two answers are equal if their normal forms are (see Normalize), or if sympy finds their difference to be zero, or if both are decimal numbers less than
 // 1e-6 apart. The second rule is the reference's eval of foreign text. Here package task/math/expr decides it wherever it is certain of what sympy
 // says; with task.Options.Quirks the rest goes to sympy itself, in the sandbox, where it has a few seconds; running out of them, or of memory, means
-// not equal, where the reference would hang. Without quirks nothing but expr is asked: no Python is needed, and what it can't decide is not equal.
+// not equal, where the reference would hang. Texts that are programs rather than answers (strings, attributes, exec and the like: see expr.Evaluable)
+// are not equal under any rules: the reference would run them, and they could set their own reward. Without quirks nothing but expr is asked: no Python is needed, and what it can't decide is not equal.
 //
 // What is put right without task.Options.Quirks:
 //
@@ -31,7 +32,7 @@
 //	0.1+0.2 for 0.3                       wrong: binary numbers          right: decimals are exact
 //	sqrt(2) for 2**0.5                    wrong                          right
 //	(1,2) for (1.0,2), \{1,2\}            wrong                          compared by element
-//	(-8)**(1/3) for -2                    wrong                          wrong: principal values
+//	7%3, 7//2, 1|2, 0x10, 5#c             Python's operators and comments  not read; equal themselves only
 //	identities sympy's heuristics miss    wrong                          right where values agree to 50 digits
 //	e, i                                  symbols                        Euler's number and the imaginary unit
 //

@@ -70,7 +70,7 @@ const sympyVersion = "1.14."
 // howToGetSympy ends errors about it.
 const howToGetSympy = "the reference's rules for math need CPython 3.12 with sympy 1.14.0: pip install sympy==1.14.0 for the interpreter that nanteos doctor shows"
 
-// NewSymbolic checks that the sandboxed Python has sympy and returns the comparison that runs there. Errors wrap task.ErrNoTool.
+// NewSymbolic checks that the sandboxed Python has sympy and returns the comparison that runs there. Errors wrap task.ErrNoTool and say how to get it.
 func NewSymbolic(ctx context.Context, python task.Python) (Symbolic, error) {
 	if python == nil {
 		return nil, fmt.Errorf("%w: answers are compared by sympy in a sandbox, and there is none here; %s", task.ErrNoTool, howToGetSympy)
