@@ -48,7 +48,7 @@ func newBenchOf(t *testing.T, rules, env string) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	model := checkpoints.NewModel(native, node.Policy{ModelName: ModelName, EnvID: env, Params: s.sampling(), Mode: task.Instructed})
+	model := checkpoints.NewModel(native, node.Policy{ModelName: ModelName, EnvID: env, Params: s.sampling(), Mode: s.mode()})
 	kit := environments.New(environments.Config{Samples: true})
 	n.environments = &node.Environments{Tools: kit.Tools}
 	model.Environments = n.environments

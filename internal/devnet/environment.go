@@ -77,6 +77,15 @@ func (s Settings) checkEnvironment() error {
 	return nil
 }
 
+// mode is the thinking mode: the one that the base model was trained in, on its own environment. Of others it takes some for the sums that it knows, and
+// answers in fewer tokens than a rollout has to have; in the other mode it doesn't.
+func (s Settings) mode() task.Mode {
+	if s.environment() == sat {
+		return task.Instructed
+	}
+	return task.Native
+}
+
 // sampling is how the base model is sampled: on its own environment as it was trained to be, and without cutting anything off.
 func (s Settings) sampling() grail.GenerationParams {
 	shape := shapeOf(s.environment())
@@ -97,7 +106,7 @@ func environmentParams(dataset string) cpython.Value {
 // tryEnvironment opens the network's environment before anything else does, so that what is missing is said at once and by nobody else. It returns
 // the digest of the dataset, empty where there is none.
 func (n *Network) tryEnvironment() (string, error) {
-	p := node.Policy{EnvID: n.folder.made.environment(), EnvParams: environmentParams(n.folder.made.Dataset), Mode: task.Instructed}
+	p := node.Policy{EnvID: n.folder.made.environment(), EnvParams: environmentParams(n.folder.made.Dataset), Mode: n.folder.made.mode()}
 	e, err := n.environments.Open(n.rules, p)
 	if err != nil {
 		hint := node.EnvironmentHint(err)

@@ -42,7 +42,7 @@ func (n *Network) publish(ctx context.Context) error {
 	_, err = checkpoint.Publish(ctx, b, dir, files, checkpoint.Metadata{
 		ModelName: ModelName, CreatedAt: float64(n.folder.made.Genesis.UnixMilli()) / 1000,
 		TrainingConfig: cpython.ObjectValue(nil), EnvID: n.rules.DefaultEnvironment, EnvParams: environmentParams(n.folder.made.Dataset),
-		ThinkingMode: "instructed",
+		ThinkingMode: settings.mode().String(),
 		GenerationParams: cpython.ObjectValue([]cpython.Member{
 			{Key: "max_tokens", Value: cpython.IntValue(int64(sampling.MaxTokens))},
 			{Key: "temperature", Value: cpython.FloatValue(sampling.Temperature)},
