@@ -15,15 +15,8 @@ import (
 	"github.com/nanteos/nanteos/task/math/expr"
 )
 
-// sympyPython is an interpreter with sympy: NANTEOS_SYMPY, or the one of the graders.
-func sympyPython() string {
-	for _, name := range []string{"NANTEOS_SYMPY", "NANTEOS_GRADER_PYTHON"} {
-		if p := os.Getenv(name); p != "" {
-			return p
-		}
-	}
-	return ""
-}
+// sympyPython is an interpreter with sympy, that of the graders; empty where none is named.
+func sympyPython() string { return os.Getenv("NANTEOS_GRADER_PYTHON") }
 
 // sympy returns the sandboxed Python, ok is false where it isn't here or has no sympy 1.14.
 func sympy(t testing.TB) (python task.Python, ok bool) {
@@ -39,7 +32,7 @@ func sympy(t testing.TB) (python task.Python, ok bool) {
 		_, err = math.NewSymbolic(t.Context(), p)
 	}
 	if errors.Is(err, task.ErrNoTool) {
-		t.Logf("sympy isn't asked: %v (set NANTEOS_SYMPY to a Python 3.12 with sympy 1.14.0)", err)
+		t.Logf("sympy isn't asked: %v (set NANTEOS_GRADER_PYTHON to a Python 3.12 with sympy 1.14.0)", err)
 		return nil, false
 	}
 	if err != nil {
