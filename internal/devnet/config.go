@@ -57,6 +57,8 @@ type Settings struct {
 	Environment string `json:"environment"`
 	// LogicNet says that the chain has a second subnet with a LogicNet of its own.
 	LogicNet bool `json:"logicnet,omitempty"`
+	// Trainer says that the trainer learns from each window and publishes the next checkpoint; otherwise all windows are made with the first one.
+	Trainer bool `json:"trainer,omitempty"`
 }
 
 // The names of settings, as flags have them.
@@ -69,6 +71,7 @@ const (
 	FlagValidators = "validators"
 	FlagLogicNet   = "logicnet"
 	FlagEnv        = "env"
+	FlagTrainer    = "trainer"
 )
 
 // Bounds of a network in one process.
@@ -84,10 +87,13 @@ func DefaultSettings() Settings {
 	return Settings{Seed: 1, RulesName: "hardened", BlockTime: 500 * time.Millisecond, Miners: 3, Cheaters: CheatNames(), Validators: 1, Environment: sat}
 }
 
-// Adapt sets what the environment asks for and the user said nothing about: how fast blocks come. given are the names of flags.
+// Adapt sets what the environment asks for and the user said nothing about: how fast blocks come, and whether there is something to learn. given are the names of flags.
 func (s *Settings) Adapt(given []string) {
 	if !slices.Contains(given, FlagBlockTime) {
 		s.BlockTime = max(s.BlockTime, shapeOf(s.environment()).blockTime)
+	}
+	if !slices.Contains(given, FlagTrainer) {
+		s.Trainer = s.Trainer && s.environment() == sat // from the noise that the base model makes of others nothing is learnt
 	}
 }
 

@@ -1,6 +1,7 @@
 package devnet
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nanteos/nanteos/grail"
+	"github.com/nanteos/nanteos/grail/windowfile"
 	"github.com/nanteos/nanteos/internal/environments"
 	"github.com/nanteos/nanteos/internal/node"
 	"github.com/nanteos/nanteos/internal/status"
@@ -131,6 +133,10 @@ func TestNetworkOfWordProblems(t *testing.T) {
 		switch {
 		case m.Honest && (m.Caught != nil || m.Accepted == 0):
 			t.Errorf("%s has %d accepted rollouts, caught: %+v", m.Name, m.Accepted, m.Caught)
+		case m.Honest:
+			if got := datasetOf(t, filepath.Join(report.Evidence, m.File)); got != own.Digest {
+				t.Errorf("%s's file names the dataset %q", m.Name, got)
+			}
 		case !m.Honest && (m.Weight != 0 || m.Accepted != 0):
 			t.Errorf("%s got away with it", m.Name)
 		case m.Caught != nil && m.Caught.Check != wanted[m.Name]:
@@ -160,6 +166,24 @@ func TestNetworkOfWordProblems(t *testing.T) {
 	if title := n.Title(); !strings.Contains(title, "network of gsm8k of the built-in sample") || !strings.Contains(title, own.Digest[:12]) {
 		t.Errorf("title: %s", title)
 	}
+}
+
+// datasetOf reads which dataset a window file names.
+func datasetOf(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := windowfile.Open(bytes.NewReader(text), int64(len(text)), windowfile.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := f.Metadata()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.Dataset
 }
 
 // oneRow is another dataset of gsm8k.

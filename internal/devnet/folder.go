@@ -197,11 +197,12 @@ func (s Settings) differs(cfg Config) error {
 		FlagValidators: s.Validators == cfg.Validators,
 		FlagLogicNet:   s.LogicNet == cfg.LogicNet,
 		FlagEnv:        s.environment() == cfg.environment(),
+		FlagTrainer:    s.Trainer == cfg.Trainer,
 	}
 	values := map[string]string{
 		FlagSeed: fmt.Sprint(s.Seed), FlagRules: s.RulesName, FlagBlockTime: s.BlockTime.String(), FlagMiners: fmt.Sprint(s.Miners),
 		FlagCheaters: orNone(strings.Join(s.Cheaters, ",")), FlagValidators: fmt.Sprint(s.Validators),
-		FlagLogicNet: fmt.Sprint(s.LogicNet), FlagEnv: s.environment(),
+		FlagLogicNet: fmt.Sprint(s.LogicNet), FlagEnv: s.environment(), FlagTrainer: fmt.Sprint(s.Trainer),
 	}
 	if cfg.Expose && !s.Guests {
 		return WithHint(fmt.Errorf("couldn't let others into %s: %w: it was made without --expose, so nobody is registered for them", cfg.Data, ErrOtherNetwork),

@@ -79,7 +79,15 @@ func (n *Network) Run(ctx context.Context) (Report, error) {
 		}
 		switch m.Role {
 		case Trainer:
-			n.sink(m).Emit(status.Event{Kind: status.Start})
+			if !n.folder.made.Trainer {
+				n.sink(m).Emit(status.Event{Kind: status.Start})
+				continue
+			}
+			t, err := n.trainer(m)
+			if err != nil {
+				return Report{}, err
+			}
+			add(m.Name, t, nil)
 		case Validator:
 			v, err := n.validator(m)
 			if err != nil {

@@ -36,10 +36,25 @@ func (n *Network) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	uid, sampling := trainer.UID, settings.sampling()
+	uid := trainer.UID
 	sink := n.sink(trainer)
 	sink.Emit(status.Event{Kind: status.Phase, UID: &uid, Phase: "publishing"})
-	_, err = checkpoint.Publish(ctx, b, dir, files, checkpoint.Metadata{
+	_, err = checkpoint.Publish(ctx, b, dir, files, n.metadata(), trainer.Hotkey)
+	if err != nil {
+		return err
+	}
+	if err := checkpoint.MarkReady(ctx, b, 0, 0); err != nil {
+		return err
+	}
+	sink.Emit(status.Event{Kind: status.Phase, UID: &uid, Phase: "published"})
+	return nil
+}
+
+// metadata are what every checkpoint of the network says of it, but for window and time.
+func (n *Network) metadata() checkpoint.Metadata {
+	settings := n.folder.made.Settings
+	sampling := settings.sampling()
+	return checkpoint.Metadata{
 		ModelName: ModelName, CreatedAt: float64(n.folder.made.Genesis.UnixMilli()) / 1000,
 		TrainingConfig: cpython.ObjectValue(nil), EnvID: n.rules.DefaultEnvironment, EnvParams: environmentParams(n.folder.made.Dataset),
 		ThinkingMode: settings.mode().String(),
@@ -50,13 +65,5 @@ func (n *Network) publish(ctx context.Context) error {
 			{Key: "top_k", Value: cpython.IntValue(int64(sampling.TopK))},
 			{Key: "repetition_penalty", Value: cpython.FloatValue(sampling.RepetitionPenalty)},
 		}),
-	}, trainer.Hotkey)
-	if err != nil {
-		return err
 	}
-	if err := checkpoint.MarkReady(ctx, b, 0, 0); err != nil {
-		return err
-	}
-	sink.Emit(status.Event{Kind: status.Phase, UID: &uid, Phase: "published"})
-	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/nanteos/nanteos/grail"
+	"github.com/nanteos/nanteos/grail/verify"
 	"github.com/nanteos/nanteos/internal/cpython"
 	"github.com/nanteos/nanteos/task"
 	"github.com/nanteos/nanteos/task/catalog"
@@ -115,5 +116,32 @@ func TestEnvironmentHint(t *testing.T) {
 	}
 	if h := EnvironmentHint(errors.New("other")); h != "" {
 		t.Errorf("another error: %q", h)
+	}
+}
+
+// broken is an environment whose grader's machine fails in the way of the reference: with a grade.
+type broken struct{ infra bool }
+
+func (broken) ID() string                       { return "broken" }
+func (b broken) Task(uint32) (task.Task, error) { return b, nil }
+func (broken) Messages() []task.Message         { return nil }
+func (b broken) Grade(context.Context, string) (task.Grade, error) {
+	return task.Grade{Reward: 0.25, Info: map[string]any{infraError: b.infra}}, nil
+}
+
+// A grade that the machine's own failure has spoilt is not handed in. The reference's validator takes it, and so does ours under its rules.
+func TestSpoiltGrades(t *testing.T) {
+	for _, infra := range []bool{false, true} {
+		e := &Evaluator{env: &Environment{Environment: broken{infra}, Dataset: "d"}, text: letters{}, eos: -1}
+		if g, err := e.Evaluate(t.Context(), 1, []int32{65}); err != nil || g.Reward != 0.25 {
+			t.Errorf("spoilt %v, as a validator: %+v, %v", infra, g, err)
+		}
+		g, err := e.Grade(t.Context(), 1, []int32{65})
+		if infra != errors.Is(err, verify.ErrUnjudged) || !infra && g.Reward != 0.25 {
+			t.Errorf("spoilt %v, as a miner: %+v, %v", infra, g, err)
+		}
+		if e.Dataset() != "d" {
+			t.Errorf("dataset %q", e.Dataset())
+		}
 	}
 }
