@@ -19,7 +19,8 @@
 //
 // The reference takes the list of the validator with the most stake, alone, and trains on whatever lies in the miners' buckets when it looks. Here a
 // miner is trusted who is on the lists of more than half of the stake that publishes any (all others are the reference's defects F20 to F23), and where
-// a list names the version of a file that was judged, a later one is not taken. Rewards are graded here, so an invented one trains nobody.
+// a list names the version of a file that was judged, a later one is not taken. A list names whom nothing was found against, which is also who was not
+// looked at in this window: a file that nobody has judged is judged here, or left out. Rewards are graded here, so an invented one trains nobody.
 // [Settings] with Quirks has the reference's manner.
 //
 // Specification: grail-validator-and-trainer, part B.

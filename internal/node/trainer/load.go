@@ -46,6 +46,9 @@ func (t *Trainer) load(ctx context.Context, trusted *Trusted, in node.Window, de
 	var wg sync.WaitGroup
 	places := make(chan struct{}, fetches)
 	for i, hotkey := range trusted.Hotkeys {
+		if _, judged := trusted.Files[hotkey]; !judged && len(trusted.Files) > 0 && t.cfg.Settings.JudgedOnly {
+			continue
+		}
 		places <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-places }()
@@ -120,7 +123,7 @@ func (t *Trainer) file(ctx context.Context, hotkey string, want *score.TrustedFi
 	if err != nil {
 		return nil, 0, fmt.Errorf("couldn't read the file of %s: %w", hotkey, err)
 	}
-	if want == nil && trusted.Source != FromLists { // nobody else has looked at it
+	if want == nil && !t.cfg.Settings.Quirks { // nobody else has looked at this file
 		if err := t.judge(ctx, f, hotkey, in, m, grader); err != nil {
 			return nil, 0, err
 		}

@@ -23,6 +23,9 @@ type Settings struct {
 	Adaptive *grpo.AdaptiveKL
 	// MinTrusted is how many miners are taken by incentive where no trust list is there, MaxStale how many windows old a list may be.
 	MinTrusted, MaxStale int
+	// JudgedOnly leaves out miners whose file of the window no validator has judged, where the lists name files at all; otherwise the trainer judges those
+	// files itself, as it does all files where the lists name none.
+	JudgedOnly bool
 	// Patience is the part of a window that is waited for the trust list of the window before, from 0 to 1.
 	Patience float64
 }
