@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/nanteos/nanteos/bittensor/sr25519"
+	"github.com/nanteos/nanteos/grail/patch"
 	"github.com/nanteos/nanteos/internal/bucket"
 )
 
@@ -21,16 +23,21 @@ import (
 type Limits struct {
 	// FileBytes bounds one file: 16 GiB.
 	FileBytes int64
-	// TotalBytes bounds all files together: 64 GiB.
+	// TotalBytes bounds all files of a checkpoint together: 64 GiB.
 	TotalBytes int64
+	// PatchBytes bounds the memory for patches: 4 GiB.
+	PatchBytes int64
+	// Slow is how long a bucket may take for a MiB, where others have it too: 20 s.
+	Slow time.Duration
 }
 
 // Cache is a folder of checkpoints on this machine:
 //
 //	checkpoint-<W>/                        whole and checked
-//	checkpoint-<W>.<pid>.<8 hex>.partial/  being fetched
+//	checkpoint-<W>.<pid>.<8 hex>.partial/  being made
+//	.fetched/<SHA-256>                     files that wait for the rest of their checkpoint
 //
-// A checkpoint appears by renaming, so that it is whole or not there. Several processes may share the folder. Within a process, nodes
+// A checkpoint appears by renaming, so that it is whole or not there. Files that were fetched before a break are used by the next attempt. Several processes may share the folder. Within a process, nodes
 // should share the Cache, so that each checkpoint is fetched once.
 type Cache struct {
 	dir    string
@@ -38,6 +45,17 @@ type Cache struct {
 
 	mu    sync.Mutex
 	locks map[int64]*windowLock
+	holds map[int64]int
+
+	// Tests stop here, and fill the disk.
+	probe func(step string)
+	full  func(path string, r io.Reader) io.Reader
+}
+
+func (c *Cache) step(name string) {
+	if c.probe != nil {
+		c.probe(name)
+	}
 }
 
 type windowLock struct {
@@ -53,10 +71,16 @@ func OpenCache(dir string, limits Limits) (*Cache, error) {
 	if limits.TotalBytes <= 0 {
 		limits.TotalBytes = 64 << 30
 	}
+	if limits.PatchBytes <= 0 {
+		limits.PatchBytes = patch.DefaultMaxPayload
+	}
+	if limits.Slow <= 0 {
+		limits.Slow = 20 * time.Second
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("couldn't open checkpoint cache: %w", err)
 	}
-	c := &Cache{dir: dir, limits: limits, locks: map[int64]*windowLock{}}
+	c := &Cache{dir: dir, limits: limits, locks: map[int64]*windowLock{}, holds: map[int64]int{}}
 	if err := c.sweep(); err != nil {
 		return nil, fmt.Errorf("couldn't open checkpoint cache %s: %w", dir, err)
 	}
@@ -64,48 +88,11 @@ func OpenCache(dir string, limits Limits) (*Cache, error) {
 }
 
 // Fetch returns the checkpoint with a label, from the cache if it is there and its files are what its manifest says, else
-// from the bucket. trainer, if known, must have signed the manifest. Errors wrap ErrNone, ErrDelta, ErrMetadata, ErrSignature or
-// ErrFiles where one of them says what is wrong with the checkpoint; others are failures on the way.
+// from the bucket: whole, or made of patches. trainer, if known, must have signed the manifests of all that it is made of. Errors wrap ErrNone,
+// ErrMetadata, ErrSignature, ErrFiles or ErrSpace where one of them says what is wrong; others are failures on the way.
 func (c *Cache) Fetch(ctx context.Context, bkt bucket.Bucket, window int64, trainer *[sr25519.PublicKeySize]byte) (Checkpoint, error) {
-	fail := func(err error) (Checkpoint, error) {
-		return Checkpoint{}, fmt.Errorf("couldn't fetch checkpoint %d: %w", window, err)
-	}
-	if window < 0 {
-		return fail(ErrNone)
-	}
-	unlock, err := c.lock(ctx, window)
-	if err != nil {
-		return fail(err)
-	}
-	defer unlock()
-	if found, err := c.open(ctx, c.folder(window), window, trainer); err == nil {
-		return found, nil
-	} else if ctx.Err() != nil {
-		return fail(ctx.Err())
-	}
-	ready, err := isReady(ctx, bkt, window)
-	if err != nil {
-		return fail(err)
-	}
-	if !ready {
-		return fail(fmt.Errorf("%w: it has no READY marker", ErrNone))
-	}
-	staging, err := c.stage(window)
-	if err != nil {
-		return fail(err)
-	}
-	defer os.RemoveAll(staging) // nothing is left of it after the renaming
-	if err := download(ctx, bkt, window, staging, trainer, c.limits); err != nil {
-		return fail(err)
-	}
-	if err := c.install(ctx, staging, window, trainer); err != nil {
-		return fail(err)
-	}
-	found, err := c.open(ctx, c.folder(window), window, trainer)
-	if err != nil {
-		return fail(err)
-	}
-	return found, nil
+	found, _, err := c.FetchFrom(ctx, []bucket.Bucket{bkt}, window, trainer)
+	return found, err
 }
 
 // Prune removes all checkpoints from the cache but those with the given labels, and what interrupted downloads left.
@@ -156,7 +143,12 @@ func (c *Cache) open(ctx context.Context, dir string, window int64, trainer *[sr
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Checkpoint{}, err
 	}
-	if err := accept(m, window, signature, trainer); err != nil {
+	if m.isReconstructed() {
+		err = acceptReconstructed(ctx, dir, m, text, window, trainer)
+	} else {
+		err = accept(m, Full, window, signature, trainer)
+	}
+	if err != nil {
 		return Checkpoint{}, err
 	}
 	for _, f := range m.Manifest {
@@ -256,7 +248,7 @@ func (c *Cache) sweep() error {
 	}
 	var errs []error
 	for _, e := range entries {
-		pid, ok := partialPID(e.Name())
+		suffix, ok := partialSuffix(e.Name())
 		if !ok {
 			continue
 		}
@@ -264,8 +256,7 @@ func (c *Cache) sweep() error {
 		if err != nil {
 			continue // somebody else removed it
 		}
-		age := time.Since(info.ModTime())
-		if pid == os.Getpid() && age < ownLeavings || pid != os.Getpid() && alive(pid) && age < foreignLeavings {
+		if !leftBehind(suffix, time.Since(info.ModTime())) {
 			continue
 		}
 		errs = append(errs, os.RemoveAll(filepath.Join(c.dir, e.Name())))
@@ -273,17 +264,29 @@ func (c *Cache) sweep() error {
 	return errors.Join(errs...)
 }
 
-// partialPID reads the process of checkpoint-<W>.<pid>.<8 hex>.partial.
-func partialPID(name string) (int, bool) {
-	parts := strings.Split(name, ".")
-	if len(parts) != 4 || parts[3] != "partial" {
-		return 0, false
+// partialSuffix reads what follows the label in the name of a folder in the making: [<pid>.<8 hex>.]partial. Folders of patches, as the reference makes
+// them and never removes (quirk 49), count, too.
+func partialSuffix(name string) (string, bool) {
+	label, suffix, ok := strings.Cut(strings.Replace(name, "delta-", "checkpoint-", 1), ".")
+	if _, isLabel := folderWindow(label); !ok || !isLabel {
+		return "", false
 	}
-	if _, ok := folderWindow(parts[0]); !ok {
-		return 0, false
+	return suffix, suffix == "partial" || strings.Count(suffix, ".") == 2 && strings.HasSuffix(suffix, ".partial")
+}
+
+// leftBehind says whether something in the making was left by an interrupted download.
+func leftBehind(suffix string, age time.Duration) bool {
+	text, _, _ := strings.Cut(suffix, ".")
+	pid, err := strconv.Atoi(text)
+	switch {
+	case text == "partial":
+		return age >= ownLeavings // nobody knows whose it is
+	case err != nil || pid <= 0:
+		return false
+	case pid == os.Getpid():
+		return age >= ownLeavings
 	}
-	pid, err := strconv.Atoi(parts[1])
-	return pid, err == nil && pid > 0
+	return !alive(pid) || age >= foreignLeavings
 }
 
 // alive tells whether a process exists; one that belongs to somebody else does.

@@ -4,21 +4,27 @@
 // empty marker object READY-R, written when everything else is there:
 //
 //	grail/checkpoints/checkpoint-W/FULL/…      model and tokenizer files, metadata.json, manifest.sig, FULL
+//	grail/checkpoints/checkpoint-W/DELTA/…     a patch: delta_sparse.bin.zst, delta_metadata.json, metadata.json, manifest.sig, DELTA
 //	grail/checkpoints/checkpoint-W/READY-R
 //
 // In a window, everybody uses the checkpoint with the largest R below the window (Latest). So miners and validators agree without
 // talking, as long as the marker is older than the window.
 //
+// Most checkpoints are published as what changed since the one before, now and then one is there whole, and some are both. Every way
+// leads to the same weights, which their hash confirms: the patches since a checkpoint that lies here already, all of the checkpoint, the
+// patches since a whole one. A Cache tries them in this order, takes files from any bucket that has them (FetchFrom), keeps what it fetched when it is
+// interrupted, and lets a checkpoint appear when it is complete, never before.
+//
 // metadata.json says what the files are (a SHA-256 for each) and what all rollouts of the window must follow (Metadata.Policy):
 // environment, thinking mode, sampling. manifest.sig is the trainer's signature over it. The reference never checks the signature; here
 // a checkpoint whose trainer is known and whose signature is wrong is refused, because whoever can replace the model decides who is
-// honest.
+// honest. The same holds for each patch, and for the whole checkpoint below them.
 //
-// Metadata and file names come from another machine: a name that leads out of its folder, a file without a hash, a size over the limits
-// and anything unreadable are errors before a byte of them is written.
+// Metadata, file names and patches come from another machine: a name that leads out of its folder, a file without a hash, a size over the limits,
+// a position outside a tensor and anything unreadable are errors before a byte of them is used. Files are hashed on their way to the disk, weights are mapped and
+// written piece by piece, so that memory is bounded by the patches (Limits).
 //
-// Specification: grail-mining-and-storage 7.1, 7.3, 10.2, 12, 13; grail-validator-and-trainer A5, B9. Sparse patches (DELTA)
-// are told apart and refused with ErrDelta.
+// Specification: grail-mining-and-storage 7 to 9, 10.2, 12, 13; grail-validator-and-trainer A5, B9.
 package checkpoint
 
 import (
@@ -33,8 +39,6 @@ import (
 var (
 	// ErrNone: no checkpoint is ready, or the one asked for is not there. Ask again later.
 	ErrNone = errors.New("no checkpoint is ready")
-	// ErrDelta: the checkpoint is only there as a patch of another one.
-	ErrDelta = errors.New("checkpoint is published as a patch only")
 	// ErrMetadata: the metadata can't be read, or say what can't be or must not be. Asking again gives the same answer.
 	ErrMetadata = errors.New("checkpoint metadata are invalid")
 	// ErrPolicy: the metadata lack what everybody must know to make or check rollouts. The window is skipped.
@@ -43,6 +47,8 @@ var (
 	ErrSignature = errors.New("checkpoint is not signed by the trainer")
 	// ErrFiles: a file is missing, too large, or not the one that the manifest names.
 	ErrFiles = errors.New("checkpoint files differ from the manifest")
+	// ErrSpace: the disk of the cache is full. What was fetched before is used when there is room again.
+	ErrSpace = errors.New("no room for the checkpoint on this disk")
 )
 
 // Checkpoint is a checkpoint on this machine, whole and checked.

@@ -2,115 +2,195 @@ package checkpoint
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync/atomic"
-	"time"
 
 	"github.com/nanteos/nanteos/bittensor/sr25519"
+	"github.com/nanteos/nanteos/grail/patch"
 	"github.com/nanteos/nanteos/internal/bucket"
 )
 
-// fileAttempts is how often one file is fetched when its download breaks off, retryPause the first wait between, which doubles.
-const (
-	fileAttempts = 3
-	retryPause   = 500 * time.Millisecond
-)
-
-// partial is a fresh name of a folder in the making.
-func (c *Cache) partial(window int64) string {
-	var id [4]byte
-	rand.Read(id[:])
-	return c.folder(window) + "." + strconv.Itoa(os.Getpid()) + "." + hex.EncodeToString(id[:]) + ".partial"
+// Report says how a checkpoint came.
+type Report struct {
+	// Cached: it was there already, and nothing was asked.
+	Cached bool
+	// Base is the label of the whole or cached checkpoint that it is or was made of, Patches how many were applied to it.
+	Base    int64
+	Patches int
+	// Fetched bytes were transferred for good, Reused ones lay there from an earlier attempt.
+	Fetched, Reused int64
+	// Dropped names the buckets that were given up, and why.
+	Dropped []Dropped
+	// Tried are the failures of other ways that were tried before.
+	Tried []error
 }
 
-func (c *Cache) stage(window int64) (string, error) {
-	dir := c.partial(window)
-	return dir, os.Mkdir(dir, 0o755)
+// fetch is the work on one checkpoint.
+type fetch struct {
+	c       *Cache
+	trainer *[sr25519.PublicKeySize]byte
+	from    *sources
+	known   map[string]answer     // metadata by key
+	opened  map[int64]*Checkpoint // cached bases, nil where there is none
+	report  Report
+	fetched atomic.Int64
+	reused  atomic.Int64
 }
 
-// download brings a whole checkpoint into dir.
-func download(ctx context.Context, bkt bucket.Bucket, window int64, dir string, trainer *[sr25519.PublicKeySize]byte, limits Limits) error {
-	text, err := readObject(ctx, bkt, bucket.FullKey(window, metadataName))
-	if errors.Is(err, bucket.ErrNotFound) {
-		if _, err := bkt.Head(ctx, bucket.DeltaKey(window, metadataName)); err == nil {
-			return ErrDelta
+// signed is a trainer's metadata with its signature, as they were read.
+type signed struct {
+	Metadata
+	text, signature []byte
+}
+
+type answer struct {
+	m   *signed
+	err error
+}
+
+// FetchFrom is Fetch with mirrors: files come from any of the buckets, by their hash. The first one is the trainer's, which alone says what
+// the checkpoint is. A mirror that gives wrong bytes, is slow or fails is asked no more and named in the report, which is of use where an error
+// is returned, too.
+func (c *Cache) FetchFrom(ctx context.Context, buckets []bucket.Bucket, window int64, trainer *[sr25519.PublicKeySize]byte) (Checkpoint, Report, error) {
+	fail := func(r Report, err error) (Checkpoint, Report, error) {
+		return Checkpoint{}, r, fmt.Errorf("couldn't fetch checkpoint %d: %w", window, c.explain(err))
+	}
+	if window < 0 || len(buckets) == 0 {
+		return fail(Report{}, ErrNone)
+	}
+	unlock, err := c.lock(ctx, window)
+	if err != nil {
+		return fail(Report{}, err)
+	}
+	defer unlock()
+	if found, err := c.open(ctx, c.folder(window), window, trainer); err == nil {
+		c.touch(window)
+		return found, Report{Cached: true, Base: window}, nil
+	} else if ctx.Err() != nil {
+		return fail(Report{}, ctx.Err())
+	}
+	f := &fetch{c: c, trainer: trainer, from: newSources(buckets), known: map[string]answer{}, opened: map[int64]*Checkpoint{}}
+	err = f.build(ctx, window)
+	f.report.Fetched, f.report.Reused, f.report.Dropped = f.fetched.Load(), f.reused.Load(), f.from.dropped()
+	if err != nil {
+		return fail(f.report, err)
+	}
+	found, err := c.open(ctx, c.folder(window), window, trainer)
+	if err != nil {
+		return fail(f.report, err)
+	}
+	return found, f.report, nil
+}
+
+// build makes the folder of a checkpoint, in the cheapest way that works: the patches since a cached checkpoint, all of it, the patches
+// since a whole one. Every way leads to the same weights, and the first that fails is no reason not to try the next (quirks 24, 29 and 30).
+func (f *fetch) build(ctx context.Context, window int64) error {
+	if err := f.c.makeRoom(); err != nil {
+		return err
+	}
+	if ready, err := isReady(ctx, f.from.origin(), window); err != nil {
+		return err
+	} else if !ready {
+		return fmt.Errorf("%w: it has no READY marker", ErrNone)
+	}
+	full, fullErr := f.metadata(ctx, Full, window)
+	delta, deltaErr := f.metadata(ctx, Delta, window)
+	f.c.step("metadata")
+	var errs []error
+	for _, err := range []error{fullErr, deltaErr} {
+		if err != nil && !errors.Is(err, bucket.ErrNotFound) {
+			errs = append(errs, err)
 		}
+	}
+	if full == nil && delta == nil && len(errs) == 0 {
 		return fmt.Errorf("%w: it has no metadata", ErrNone)
 	}
-	if err != nil {
-		return err
-	}
-	m, err := ParseMetadata(text)
-	if err != nil {
-		return err
-	}
-	signature, err := readObject(ctx, bkt, bucket.FullKey(window, signatureName))
-	if err != nil && !errors.Is(err, bucket.ErrNotFound) {
-		return err
-	}
-	if err := accept(m, window, signature, trainer); err != nil {
-		return err
-	}
-	var total atomic.Int64
-	err = eachFile(ctx, m.Manifest, func(ctx context.Context, f File) error {
-		path := filepath.Join(dir, filepath.FromSlash(f.Name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return err
-		}
-		pause := retryPause
-		for attempt := 1; ; attempt++ {
-			err := fetchFile(ctx, bkt, bucket.FullKey(window, f.Name), path, f.SHA256, &total, limits)
-			if err == nil || attempt == fileAttempts || ctx.Err() != nil || final(err) {
-				return err
-			}
-			select {
-			case <-time.After(pause):
-				pause *= 2
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-	})
-	if err != nil {
-		return err
-	}
-	if err := writeFile(filepath.Join(dir, metadataName), bytes.NewReader(text)); err != nil {
-		return err
-	}
-	if len(signature) > 0 {
-		if err := writeFile(filepath.Join(dir, signatureName), bytes.NewReader(signature)); err != nil {
-			return err
-		}
-	}
-	return syncDir(dir)
-}
-
-// final tells errors that another attempt would meet again.
-func final(err error) bool {
-	for _, target := range []error{ErrFiles, bucket.ErrTooLarge, bucket.ErrNotFound, bucket.ErrAccessDenied, bucket.ErrNoBucket, bucket.ErrKey} {
-		if errors.Is(err, target) {
+	won := false
+	try := func(way func() error) (stop bool) {
+		err := way()
+		if won = err == nil; won {
+			f.report.Tried = errs
 			return true
 		}
+		errs = append(errs, err)
+		return hopeless(ctx, err)
 	}
-	var disk *os.PathError
-	return errors.As(err, &disk)
+	patched := func(cached bool) (stop bool) {
+		f.chains(ctx, delta, cached, func(ch chain, err error) bool {
+			stop = try(func() error {
+				if err != nil {
+					return err
+				}
+				return f.reconstruct(ctx, ch)
+			})
+			return !stop
+		})
+		return stop
+	}
+	complete := full != nil && f.complete(ctx, full)
+	proven := delta != nil && delta.WeightsHash != "" // a patch without a hash of the weights proves nothing: rather all of the checkpoint then
+	switch {
+	case proven && patched(true):
+	case complete && try(func() error { return f.whole(ctx, full) }):
+	case delta != nil && !proven && patched(true):
+	case delta != nil && patched(false):
+	case full != nil && !complete: // the listing may have been an old one
+		try(func() error { return f.whole(ctx, full) })
+	}
+	if won {
+		return nil
+	}
+	return errors.Join(errs...)
 }
 
-// accept says whether metadata may be used for a label: a FULL of this window, with files, signed by the trainer if that is known.
-func accept(m Metadata, window int64, signature []byte, trainer *[sr25519.PublicKeySize]byte) error {
+// hopeless tells errors that no other way would avoid.
+func hopeless(ctx context.Context, err error) bool { return ctx.Err() != nil || outOfSpace(err) }
+
+// metadata returns the metadata of a checkpoint's form. The error wraps bucket.ErrNotFound where there are none.
+func (f *fetch) metadata(ctx context.Context, form string, window int64) (*signed, error) {
+	key := bucket.FullKey
+	if form == Delta {
+		key = bucket.DeltaKey
+	}
+	at := key(window, metadataName)
+	if a, ok := f.known[at]; ok {
+		return a.m, a.err
+	}
+	m, err := func() (*signed, error) {
+		text, err := readObject(ctx, f.from.origin(), at)
+		if err != nil {
+			return nil, err
+		}
+		m, err := ParseMetadata(text)
+		if err != nil {
+			return nil, err
+		}
+		signature, err := readObject(ctx, f.from.origin(), key(window, signatureName))
+		if err != nil && !errors.Is(err, bucket.ErrNotFound) {
+			return nil, err
+		}
+		if err := accept(m, form, window, signature, f.trainer); err != nil {
+			return nil, err
+		}
+		return &signed{m, text, signature}, nil
+	}()
+	if err != nil {
+		err = fmt.Errorf("%s of checkpoint %d: %w", form, window, err)
+	}
+	f.known[at] = answer{m, err}
+	return m, err
+}
+
+// accept says whether metadata may be used: of this form and window, with files, signed by the trainer if that is known.
+func accept(m Metadata, form string, window int64, signature []byte, trainer *[sr25519.PublicKeySize]byte) error {
 	switch {
-	case m.Type != Full:
-		return ErrDelta
+	case m.Type != form:
+		return fmt.Errorf("%w: they are of a %s", ErrMetadata, m.Type)
 	case m.Window != window:
 		// The reference would read the files of that other window (quirk 25).
 		return fmt.Errorf("%w: they are of checkpoint %d", ErrMetadata, m.Window)
@@ -120,133 +200,98 @@ func accept(m Metadata, window int64, signature []byte, trainer *[sr25519.Public
 	case trainer == nil:
 		return nil
 	}
+	return checkSignature(m, signature, *trainer)
+}
+
+func checkSignature(m Metadata, signature []byte, trainer [sr25519.PublicKeySize]byte) error {
 	raw, err := hex.DecodeString(string(bytes.TrimSpace(signature)))
-	if err != nil || len(raw) != sr25519.SignatureSize || !sr25519.Verify(*trainer, m.SignedText(), [sr25519.SignatureSize]byte(raw)) {
+	if err != nil || len(raw) != sr25519.SignatureSize || !sr25519.Verify(trainer, m.SignedText(), [sr25519.SignatureSize]byte(raw)) {
 		return ErrSignature
 	}
 	return nil
 }
 
-// readObject reads metadata or signature, plain or as key.gz.
-func readObject(ctx context.Context, bkt bucket.Bucket, key string) ([]byte, error) {
-	body, err := openObject(ctx, bkt, key, maxMetadataBytes)
+// complete says whether all files of a whole checkpoint are there, as far as a listing tells.
+func (f *fetch) complete(ctx context.Context, m *signed) bool {
+	prefix := bucket.FullKey(m.Window, "")
+	infos, err := bucket.ListAll(ctx, f.from.origin(), prefix, 4*maxFiles)
 	if err != nil {
-		return nil, err
+		return true // nobody knows: try it
 	}
-	defer body.Close()
-	return io.ReadAll(body)
-}
-
-// openObject opens key, or key.gz unpacked where only that exists; it gives at most limit bytes, and fails with ErrFiles instead of more.
-func openObject(ctx context.Context, bkt bucket.Bucket, key string, limit int64) (io.ReadCloser, error) {
-	body, info, err := bkt.Get(ctx, key)
-	packed := false
-	if errors.Is(err, bucket.ErrNotFound) {
-		packed = true
-		body, info, err = bkt.Get(ctx, key+".gz")
+	there := map[string]bool{}
+	for _, info := range infos {
+		there[info.Key] = true
 	}
-	if err != nil {
-		return nil, err
-	}
-	if info.Size > limit {
-		body.Close()
-		return nil, fmt.Errorf("%w: %s has %d bytes, at most %d are allowed", ErrFiles, info.Key, info.Size, limit)
-	}
-	var r io.Reader = body
-	if packed {
-		if r, err = gzip.NewReader(body); err != nil {
-			body.Close()
-			return nil, fmt.Errorf("couldn't unpack %s: %w", info.Key, err)
+	for _, file := range m.Manifest {
+		if !there[prefix+file.Name] && !there[prefix+file.Name+".gz"] {
+			return false
 		}
 	}
-	o := &object{Reader: r, closer: body, left: limit, want: -1, key: info.Key}
-	if !packed {
-		o.want = info.Size
-	}
-	return o, nil
+	return true
 }
 
-// object is the content of an object: it fails when there is more than it may give, and when it ends before its announced size.
-type object struct {
-	io.Reader
-	closer     io.Closer
-	left, want int64 // want is negative where the size is not known
-	key        string
-}
-
-func (o *object) Read(p []byte) (int, error) {
-	n, err := o.Reader.Read(p)
-	o.want -= int64(n)
-	if o.left -= int64(n); o.left < 0 {
-		return 0, fmt.Errorf("%w: %s is larger than allowed", ErrFiles, o.key)
-	}
-	if err == io.EOF && o.want > 0 {
-		return n, fmt.Errorf("couldn't read %s to its end: %w", o.key, io.ErrUnexpectedEOF)
-	}
-	return n, err
-}
-
-// Close closes the object.
-func (o *object) Close() error { return o.closer.Close() }
-
-// fetchFile brings one file to path and checks its hash. What it transferred counts towards total, failed attempts too.
-func fetchFile(ctx context.Context, bkt bucket.Bucket, key, path string, want [sha256.Size]byte, total *atomic.Int64, limits Limits) error {
-	body, err := openObject(ctx, bkt, key, limits.FileBytes)
+// whole brings a whole checkpoint.
+func (f *fetch) whole(ctx context.Context, m *signed) error {
+	staging, err := f.c.stage(m.Window)
 	if err != nil {
 		return err
 	}
-	defer body.Close()
-	h := sha256.New()
-	err = writeFile(path, contextReader{ctx, &counted{io.TeeReader(body, h), total, limits.TotalBytes}})
+	defer os.RemoveAll(staging) // nothing is left of it after the renaming
+	taken, err := f.files(ctx, bucket.FullKey, []*signed{m}, func(_ *signed, name string) string {
+		return filepath.Join(staging, filepath.FromSlash(name))
+	})
 	if err != nil {
 		return err
 	}
-	if [sha256.Size]byte(h.Sum(nil)) != want {
-		return fmt.Errorf("%w: SHA-256 is %x, the manifest says %x", ErrFiles, h.Sum(nil), want)
+	if m.WeightsHash != "" {
+		// The reference never compares it (quirk 26).
+		if err := verifyWeights(ctx, staging, m.WeightsHash); err != nil {
+			return err
+		}
+	}
+	if err := writeFile(filepath.Join(staging, metadataName), bytes.NewReader(m.text)); err != nil {
+		return err
+	}
+	if len(m.signature) > 0 {
+		if err := writeFile(filepath.Join(staging, signatureName), bytes.NewReader(m.signature)); err != nil {
+			return err
+		}
+	}
+	if err := f.finish(ctx, staging, m.Window, taken); err != nil {
+		return err
+	}
+	f.report.Base, f.report.Patches = m.Window, 0
+	return nil
+}
+
+// finish puts a complete staging folder into its place, and forgets the fetched files that it was made of.
+func (f *fetch) finish(ctx context.Context, staging string, window int64, taken []string) error {
+	if err := syncDir(staging); err != nil {
+		return err
+	}
+	f.c.step("staged")
+	if err := f.c.install(ctx, staging, window, f.trainer); err != nil {
+		return err
+	}
+	f.c.step("installed")
+	for _, path := range taken {
+		_ = os.Remove(path) // what stays is removed when it is old
 	}
 	return nil
 }
 
-// counted adds to a total and fails when it grows over a limit.
-type counted struct {
-	r     io.Reader
-	total *atomic.Int64
-	limit int64
-}
-
-func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	if c.total.Add(int64(n)) > c.limit {
-		return 0, fmt.Errorf("%w: they are larger than %d bytes together", ErrFiles, c.limit)
-	}
-	return n, err
-}
-
-// writeFile writes a file and makes sure that it is on disk.
-func writeFile(path string, r io.Reader) error {
-	f, err := os.Create(path)
+// verifyWeights compares the hash of a folder's weights.
+func verifyWeights(ctx context.Context, dir, want string) error {
+	w, err := openWeights(dir)
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(f, r)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	return err
-}
-
-// syncDir makes a folder's entries durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
+	defer w.Close()
+	if err := patch.Verify(ctx, w.tensors, want); err != nil {
+		if errors.Is(err, patch.ErrHash) {
+			return fmt.Errorf("%w: %w", ErrFiles, err)
+		}
 		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil {
-		return fmt.Errorf("couldn't sync %s: %w", dir, err)
 	}
 	return nil
 }

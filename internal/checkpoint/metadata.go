@@ -179,6 +179,9 @@ func (r *reader) manifest(key string) []File {
 	}
 	var files []File
 	for _, m := range v.Members() {
+		if reserved[m.Key] {
+			continue // the reference's second attempt lists what the first one left, and then overwrites it (quirk 45)
+		}
 		if err := checkName(m.Key); err != nil {
 			r.fail(key, fmt.Sprintf("has the name %.80q, which %v", m.Key, err))
 			return nil

@@ -134,7 +134,7 @@ func (s *Store) Load(ctx context.Context, label int64) (*node.Model, error) {
 	switch {
 	case errors.Is(err, checkpoint.ErrNone):
 		return nil, fmt.Errorf("%w: %w", node.ErrNoCheckpoint, err)
-	case errors.Is(err, checkpoint.ErrDelta), errors.Is(err, checkpoint.ErrMetadata):
+	case errors.Is(err, checkpoint.ErrMetadata):
 		return nil, fmt.Errorf("%w: %w", node.ErrPolicy, err)
 	case err != nil:
 		return nil, err
