@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
+	"reflect"
 	"time"
 
 	"github.com/nanteos/nanteos/grail/grpo"
@@ -27,6 +29,18 @@ type Report struct {
 	Metrics grpo.Metrics `json:"metrics"`
 }
 
+// Upload is what a Published event carries beside its fields: how the checkpoint went, and what the whole model takes.
+type Upload struct {
+	Type       string `json:"type"`
+	Bytes      int64  `json:"bytes"`
+	FullBytes  int64  `json:"full_bytes"`
+	Changed    int64  `json:"changed"`
+	Parameters int64  `json:"parameters"`
+}
+
+// attempts is how often a turn is tried in a window whose rollouts were there.
+const attempts = 3
+
 // turn makes the turn of window w. over says that nothing is left to do in it; an error with over unset is tried again.
 func (t *Trainer) turn(ctx context.Context, w, block int64) (over bool, err error) {
 	began := t.cfg.Now()
@@ -35,6 +49,9 @@ func (t *Trainer) turn(ctx context.Context, w, block int64) (over bool, err erro
 	turn := s.Loop.Begin(w, length, t.cfg.Settings.Schedule.Total, t.cfg.Settings.Quirks)
 	if turn.Data < 0 {
 		return true, nil
+	}
+	if err := t.restore(ctx); err != nil {
+		return false, err
 	}
 	if err := t.peers.Refresh(ctx); err != nil {
 		return false, err
@@ -52,10 +69,15 @@ func (t *Trainer) turn(ctx context.Context, w, block int64) (over bool, err erro
 		return true, nil
 	}
 	h, err := t.harvest(ctx, trusted, turn.Data)
-	if err != nil {
+	switch {
+	case errors.Is(err, node.ErrNoCheckpoint):
+		t.emit(status.Event{Kind: status.Skipped, Window: turn.Data, Reason: err.Error(), Hint: "there was nothing to make rollouts with"})
+		return true, nil
+	case errors.Is(err, node.ErrPolicy):
+		return true, err
+	case err != nil:
 		return false, err
-	}
-	if h.failed != nil && h.rollouts == 0 && !late {
+	case h.failed != nil && h.rollouts == 0 && !late:
 		return false, h.failed
 	}
 	if err := t.step("loaded"); err != nil {
@@ -66,33 +88,43 @@ func (t *Trainer) turn(ctx context.Context, w, block int64) (over bool, err erro
 		return true, err
 	}
 	kept, dropped := t.cfg.Settings.Filters.Apply(groups)
+	buffer := t.cfg.Settings.copied(t.replay)
 	if len(kept) > 0 {
-		t.replay.Add(turn.Data, kept)
+		buffer.Add(turn.Data, kept)
 		s.Loop.Took(turn.Data)
 	}
 	report := Report{Miners: h.miners, Groups: len(kept), Dropped: dropped, Refused: h.refused}
-	if _, n := t.replay.Contents(); len(n) == 0 || len(kept) == 0 && !t.cfg.Settings.Quirks {
-		t.emit(status.Event{Kind: status.Skipped, Window: turn.Data, Rollouts: h.rollouts, Reward: mean(h), Report: report,
-			Reason: "no group of this window can be learnt from", Hint: "groups need 16 whole rollouts whose rewards differ"})
+	skip := func(why, hint string) (bool, error) {
+		t.emit(status.Event{Kind: status.Skipped, Window: turn.Data, Rollouts: h.rollouts, Reward: mean(h), Report: report, Reason: why, Hint: hint})
 		return true, nil
 	}
-	for range t.cfg.Settings.EpochsPerWindow {
-		if err := t.epoch(ctx, &s, w, &report); err != nil {
-			return true, t.back(ctx, err)
+	if _, n := buffer.Contents(); len(n) == 0 || len(kept) == 0 && !t.cfg.Settings.Quirks {
+		if h.failed != nil && h.rollouts == 0 {
+			return skip("no file of this window could be had: "+h.failed.Error(), "nothing is trained in this window")
 		}
+		return skip("no group of this window can be learnt from", fmt.Sprintf("groups need %d whole rollouts whose rewards differ", t.cfg.Settings.Filters.GroupSize))
 	}
-	if err := t.step("trained"); err != nil {
-		return false, err
+	t.broken = true // until the turn is kept
+	steps, err := t.learn(ctx, &s, buffer, w, &report)
+	if err == nil && steps == 0 && !t.cfg.Settings.Quirks {
+		return skip("no step could be made: the gradient is not finite", "its rollouts are left out; the model stays as it is")
 	}
-	s.Turn, s.Window, s.Published, s.Uploaded = t.state.Turn+1, w, false, false
-	if t.state.Published {
-		s.Parent = t.state.Window
+	if err == nil {
+		err = t.step("trained")
 	}
-	if t.kl != nil {
-		s.KL = t.kl.Value
+	if err == nil {
+		s.Turn, s.Window, s.Published, s.Uploaded, s.Ready = t.state.Turn+1, w, false, false, 0
+		if t.state.Published {
+			s.Parent = t.state.Window
+		}
+		err = t.keep(ctx, s, buffer)
 	}
-	if err := t.keep(ctx, s); err != nil {
-		return true, t.back(ctx, err)
+	if err != nil {
+		if t.failedIn != w {
+			t.failures, t.failedIn = 0, w
+		}
+		t.failures++
+		return t.failures >= attempts, err
 	}
 	t.emit(status.Event{Kind: status.Trained, Window: turn.Data, Rollouts: h.rollouts, Valid: report.Groups, Reward: mean(h), Tokens: report.Metrics.Tokens,
 		Seconds: t.cfg.Now().Sub(began).Seconds(), Report: report})
@@ -106,23 +138,12 @@ func mean(h harvest) *float64 {
 	return &h.reward
 }
 
-// back takes the last kept turn up again after something went wrong in the middle of an epoch, so that weights are those of a turn.
-func (t *Trainer) back(ctx context.Context, cause error) error {
-	if errors.Is(cause, errKilled) || ctx.Err() != nil {
-		return cause
-	}
-	return errors.Join(cause, t.model.LoadState(ctx, filepath.Join(t.turnDir(t.state.Turn), optimizerName)))
-}
-
 // trust finds the miners to learn from. Incentives are asked only when it is late: a list may still come.
 func (t *Trainer) trust(ctx context.Context, window int64, late bool) (*Trusted, error) {
 	m := t.peers.Metagraph()
 	s := t.cfg.Settings
-	if !late && !s.Quirks {
-		s.MaxStale = 0 // wait for the list of the window itself
-	}
-	trusted, err := s.Lists(ctx, t.cfg.Rules, m, t.readList, window)
-	if err != nil || trusted != nil || !late && !s.Quirks {
+	trusted, err := s.Lists(ctx, t.cfg.Rules, m, t.readList, window, late)
+	if trusted != nil || ctx.Err() != nil || !late && (err != nil || !s.Quirks) {
 		return trusted, err
 	}
 	return s.ByIncentive(t.cfg.Rules, m), nil
@@ -156,28 +177,54 @@ func (t *Trainer) harvest(ctx context.Context, trusted *Trusted, window int64) (
 	return t.load(ctx, trusted, in, deadline, m)
 }
 
-// epoch makes one epoch.
-func (t *Trainer) epoch(ctx context.Context, s *State, w int64, report *Report) error {
-	cfg := t.cfg.Settings.GRPO
-	if t.kl != nil {
-		cfg.KL = t.kl.Value
+// learn makes the epochs of a turn and returns how many steps they took.
+func (t *Trainer) learn(ctx context.Context, s *State, buffer *grpo.Replay, w int64, report *Report) (steps int, err error) {
+	settings := t.cfg.Settings
+	cfg := settings.GRPO
+	var kl *grpo.AdaptiveKL
+	if settings.Adaptive != nil {
+		kl = new(*settings.Adaptive)
+		if s.KL > 0 {
+			kl.Value = s.KL
+		}
 	}
-	groups := t.replay.Sample(t.cfg.Settings.GroupsPerEpoch, w+int64(s.Loop.Epoch))
-	report.Epoch, report.Rate, report.Replayed = s.Loop.Epoch, t.cfg.Settings.Schedule.Rate(s.Loop.Epoch), len(groups)
-	m, err := cfg.Epoch(ctx, t.model, t.cfg.Reference, groups, report.Rate, nil)
-	if err != nil {
-		return fmt.Errorf("couldn't train on window %d: %w", s.Loop.Current, err)
+	for range settings.EpochsPerWindow {
+		if kl != nil {
+			cfg.KL = kl.Value
+		}
+		groups := buffer.Sample(settings.GroupsPerEpoch, w+int64(s.Loop.Epoch))
+		report.Epoch, report.Rate, report.Replayed = s.Loop.Epoch, settings.Schedule.Rate(s.Loop.Epoch), len(groups)
+		m, err := cfg.Epoch(ctx, t.model, t.cfg.Reference, groups, report.Rate, nil)
+		if err != nil {
+			return 0, fmt.Errorf("couldn't train on window %d: %w", s.Loop.Current, err)
+		}
+		steps += m.Steps - m.SkippedSteps
+		report.Metrics = numbers(m)
+		if kl != nil {
+			kl.Observe(m.Divergence)
+			s.KL = kl.Value
+		}
+		s.Loop.Trained()
 	}
-	report.Metrics = m
-	if t.kl != nil {
-		t.kl.Observe(m.Divergence)
-	}
-	s.Loop.Trained()
-	return nil
+	return steps, nil
 }
 
+// numbers puts 0 for figures that are none, as steps have that were left out: JSON has no words for them.
+func numbers(m grpo.Metrics) grpo.Metrics {
+	v := reflect.ValueOf(&m).Elem()
+	for _, f := range v.Fields() {
+		if f.Kind() == reflect.Float64 && (math.IsNaN(f.Float()) || math.IsInf(f.Float(), 0)) {
+			f.SetFloat(0)
+		}
+	}
+	return m
+}
+
+// readyLimit bounds the writing of a marker: one that appears when its window is over would come as a surprise to nodes that have begun the next.
+const readyLimit = 20 * time.Second
+
 // publish publishes the current turn's model if that is still to be done.
-func (t *Trainer) publish(ctx context.Context, block int64) error {
+func (t *Trainer) publish(ctx context.Context) error {
 	if t.state.Published {
 		return nil
 	}
@@ -194,11 +241,13 @@ func (t *Trainer) publish(ctx context.Context, block int64) error {
 		if err != nil {
 			return err
 		}
-		s.Uploaded = true
-		if err := t.write(s); err != nil {
+		if err := t.step("uploaded"); err != nil {
 			return err
 		}
-		t.state = s
+		s.Uploaded = true
+		if err := t.note(s); err != nil {
+			return err
+		}
 		e := status.Event{Kind: status.Published, Window: s.Window, Bytes: p.Bytes, Text: p.Type, Reason: p.Reason, Seconds: t.cfg.Now().Sub(began).Seconds()}
 		if p.Parameters > 0 {
 			changed := float64(p.Changed) / float64(p.Parameters)
@@ -206,26 +255,42 @@ func (t *Trainer) publish(ctx context.Context, block int64) error {
 		}
 		t.emit(e)
 	}
-	if err := t.step("uploaded"); err != nil {
-		return err
-	}
-	ready := t.windowOf(block)
-	if head, err := t.cfg.Chain.Head(ctx); err == nil {
-		ready = max(ready, t.windowOf(int64(head.Number)))
-	}
-	if err := t.cfg.Publisher.Ready(ctx, s.Window, ready); err != nil {
-		return err
-	}
-	if err := t.step("ready"); err != nil {
+	if err := t.mark(ctx, &s); err != nil {
 		return err
 	}
 	s.Published = true
-	if err := t.write(s); err != nil {
+	if err := t.note(s); err != nil {
 		return err
 	}
-	t.state = s
+	if err := t.step("published"); err != nil {
+		return err
+	}
 	if err := t.cfg.Publisher.Clean(ctx); err != nil && ctx.Err() == nil {
 		t.emit(status.Event{Kind: status.Fault, Window: s.Window, Reason: err.Error(), Hint: "old checkpoints stay until the next publication"})
 	}
 	return nil
+}
+
+// mark writes the READY marker. Its window is that of the next block, by the chain as it is now: everybody uses the checkpoint after it, and who begins that
+// window must see the marker. It is written down first, so that a crash in between doesn't lead to a second one.
+func (t *Trainer) mark(ctx context.Context, s *State) error {
+	within, cancel := context.WithTimeout(ctx, readyLimit)
+	defer cancel()
+	head, err := t.cfg.Chain.Head(within)
+	if err != nil {
+		return fmt.Errorf("couldn't tell the window for checkpoint %d: %w", s.Window, err)
+	}
+	if next := t.windowOf(int64(head.Number) + 1); next > s.Ready {
+		s.Ready = next
+		if err := t.note(*s); err != nil {
+			return err
+		}
+	}
+	if err := t.step("ready"); err != nil {
+		return err
+	}
+	if err := t.cfg.Publisher.Ready(within, s.Window, s.Ready); err != nil {
+		return err
+	}
+	return t.step("marked")
 }
