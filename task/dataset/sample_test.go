@@ -243,7 +243,7 @@ for program, given in zip(*json.load(sys.stdin)):
 }
 
 // torchEnv names a Python that has torch.
-const torchEnv = "NANTEOS_TEST_TORCH_PYTHON"
+const torchEnv = "NANTEOS_KERNEL_PYTHON"
 
 // TestSampleKernels runs every module on its inputs.
 func TestSampleKernels(t *testing.T) {
