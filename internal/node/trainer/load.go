@@ -12,7 +12,6 @@ import (
 
 	"github.com/nanteos/nanteos/grail"
 	"github.com/nanteos/nanteos/grail/grpo"
-	"github.com/nanteos/nanteos/grail/score"
 	"github.com/nanteos/nanteos/grail/verify"
 	"github.com/nanteos/nanteos/grail/windowfile"
 	"github.com/nanteos/nanteos/internal/bucket"
@@ -20,8 +19,11 @@ import (
 	"github.com/nanteos/nanteos/internal/status"
 )
 
-// fetches is how many files are taken side by side.
-const fetches = 4
+// fetches is how many files are taken side by side, graders how many rollouts of each are graded side by side.
+const (
+	fetches = 4
+	graders = 4
+)
 
 // harvest is what a window's files gave.
 type harvest struct {
@@ -40,23 +42,19 @@ func (t *Trainer) load(ctx context.Context, trusted *Trusted, in node.Window, de
 	if err != nil {
 		return harvest{}, err
 	}
+	within, cancel := context.WithTimeout(ctx, t.loadLimit())
+	defer cancel()
 	var mu sync.Mutex
 	parts := make([][]grpo.Row, len(trusted.Hotkeys))
 	var h harvest
 	var wg sync.WaitGroup
 	places := make(chan struct{}, fetches)
 	for i, hotkey := range trusted.Hotkeys {
-		if _, judged := trusted.Files[hotkey]; !judged && len(trusted.Files) > 0 && t.cfg.Settings.JudgedOnly {
-			continue
-		}
 		places <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-places }()
-			var file *score.TrustedFile
-			if f, ok := trusted.Files[hotkey]; ok {
-				file = &f
-			}
-			rows, refused, err := t.file(ctx, hotkey, file, trusted, in, deadline, m, grader)
+			p := part{t: t, hotkey: hotkey, trusted: trusted, in: in, deadline: deadline, model: m, grader: grader}
+			rows, refused, err := p.load(within)
 			mu.Lock()
 			defer mu.Unlock()
 			h.refused += refused
@@ -81,6 +79,12 @@ func (t *Trainer) load(ctx context.Context, trusted *Trusted, in node.Window, de
 	return h, ctx.Err()
 }
 
+// loadLimit bounds the time for all files of a window: half of it. Miners whose buckets are slow must not keep the trainer from the others' files.
+func (t *Trainer) loadLimit() time.Duration {
+	window := float64(t.cfg.Rules.WindowLength) * t.cfg.Rules.BlockSeconds * float64(time.Second)
+	return max(t.cfg.FileLimit, time.Duration(window/2))
+}
+
 // Errors about a miner's file.
 var (
 	errSwapped = errors.New("the file is not the one that validators judged")
@@ -94,62 +98,114 @@ func passing(err error) bool {
 		!errors.Is(err, windowfile.ErrUnreadable) && !errors.Is(err, windowfile.ErrTooLarge)
 }
 
-// file takes one miner's file: in time, of the judged version, with rows that are the miner's own. refused counts rows that were left out.
-func (t *Trainer) file(ctx context.Context, hotkey string, want *score.TrustedFile, trusted *Trusted, in node.Window, deadline time.Time, m *node.Model, grader *node.Evaluator) (rows []grpo.Row, refused int, err error) {
-	defer func() {
-		if r := recover(); r != nil { // a bug met by foreign bytes must not end the trainer
-			rows, err = nil, fmt.Errorf("couldn't read the file of %s: it breaks the reader (%v): %w", hotkey, r, errRefused)
-		}
-	}()
-	ctx, cancel := context.WithTimeout(ctx, t.cfg.FileLimit)
+// part is the loading of one miner's file.
+type part struct {
+	t        *Trainer
+	hotkey   string
+	trusted  *Trusted
+	in       node.Window
+	deadline time.Time
+	model    *node.Model
+	grader   *node.Evaluator
+}
+
+// load takes the file: in time, of the judged version, with rows that are the miner's own. refused counts rows with a claim that is wrong.
+func (p *part) load(ctx context.Context) (rows []grpo.Row, refused int, err error) {
+	defer recovered(p.hotkey, &err)
+	ctx, cancel := context.WithTimeout(ctx, p.t.cfg.FileLimit)
 	defer cancel()
-	b, err := t.peers.Bucket(hotkey)
+	b, err := p.t.peers.Bucket(p.hotkey)
 	if err != nil {
 		return nil, 0, err
 	}
-	r := t.cfg.Rules
-	limits := bucket.Limits{Min: r.MinFileBytes, Max: r.MaxFileBytes, Deadline: deadline}
-	p, err := bucket.Probe(ctx, b, bucket.WindowKey(hotkey, in.Start), false, limits)
+	r := p.t.cfg.Rules
+	limits := bucket.Limits{Min: r.MinFileBytes, Max: r.MaxFileBytes, Deadline: p.deadline}
+	found, err := bucket.Probe(ctx, b, bucket.WindowKey(p.hotkey, p.in.Start), false, limits)
+	want, known := p.trusted.Files[p.hotkey]
 	switch {
 	case err != nil:
-		return nil, 0, fmt.Errorf("couldn't look for the file of %s: %w", hotkey, err)
-	case !p.Valid():
-		return nil, 0, fmt.Errorf("couldn't take the file of %s (there %v, late %v, of a wrong size %v): %w", hotkey, p.Exists, p.Late, p.BadSize, errNoFile)
-	case want != nil && (p.Info.ETag != want.ETag || p.Info.Size != want.Size):
-		return nil, 0, fmt.Errorf("couldn't take the file of %s: %w", hotkey, errSwapped)
+		return nil, 0, fmt.Errorf("couldn't look for the file of %s: %w", p.hotkey, err)
+	case !found.Valid():
+		return nil, 0, fmt.Errorf("couldn't take the file of %s (there %v, late %v, of a wrong size %v): %w", p.hotkey, found.Exists, found.Late, found.BadSize, errNoFile)
+	case known && (found.Info.ETag != want.ETag || found.Info.Size != want.Size):
+		return nil, 0, fmt.Errorf("couldn't take the file of %s: %w", p.hotkey, errSwapped)
 	}
-	src := bucket.NewReaderAt(ctx, b, p.Info)
-	f, err := windowfile.Open(src, p.Info.Size, windowfile.Limits{FileBytes: r.MaxFileBytes, Rows: r.MaxFileRows})
+	f, err := windowfile.Open(bucket.NewReaderAt(ctx, b, found.Info), found.Info.Size, windowfile.Limits{FileBytes: r.MaxFileBytes, Rows: r.MaxFileRows})
 	if err != nil {
-		return nil, 0, fmt.Errorf("couldn't read the file of %s: %w", hotkey, err)
+		return nil, 0, p.unread(err)
 	}
-	if want == nil && !t.cfg.Settings.Quirks { // nobody else has looked at this file
-		if err := t.judge(ctx, f, hotkey, in, m, grader); err != nil {
+	if !p.t.cfg.Settings.Quirks && p.trusted.judge(p.hotkey) {
+		if err := p.judge(ctx, f); err != nil {
 			return nil, 0, err
 		}
 	}
 	raw, err := f.Rows(ctx, 0, f.NumRows())
-	if errors.Is(err, bucket.ErrChanged) {
+	if err != nil {
+		return nil, 0, p.unread(err)
+	}
+	return p.rows(ctx, raw)
+}
+
+// unread is the error of a file that can't be read: replaced while it was read, broken, or out of reach.
+func (p *part) unread(err error) error {
+	if errors.Is(err, bucket.ErrChanged) || errors.Is(err, bucket.ErrNotFound) {
 		err = errSwapped
 	}
-	if err != nil {
-		return nil, 0, fmt.Errorf("couldn't read the file of %s: %w", hotkey, err)
+	return fmt.Errorf("couldn't read the file of %s: %w", p.hotkey, err)
+}
+
+// recovered makes an error of a panic: a bug met by foreign bytes must not end the trainer.
+func recovered(hotkey string, err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("couldn't read the file of %s: it breaks the reader (%v): %w", hotkey, r, errRefused)
 	}
-	for i := range raw {
-		row, ok, err := t.row(ctx, hotkey, in, &raw[i], grader)
-		if err != nil {
-			return nil, refused, fmt.Errorf("couldn't grade row %d of %s: %w", i, hotkey, err)
-		}
-		if !ok {
-			refused++
-		}
-		rows = append(rows, row)
+}
+
+// rows makes trainable rows, some side by side.
+func (p *part) rows(ctx context.Context, raw []grail.Row) (rows []grpo.Row, refused int, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	rows = make([]grpo.Row, len(raw))
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	next := 0
+	for range min(graders, len(raw)) {
+		wg.Go(func() {
+			for {
+				mu.Lock()
+				i := next
+				next++
+				stop := i >= len(raw) || err != nil
+				mu.Unlock()
+				if stop {
+					return
+				}
+				row, ok, failed := p.guarded(ctx, &raw[i])
+				mu.Lock()
+				rows[i] = row
+				if !ok {
+					refused++
+				}
+				if failed != nil && err == nil {
+					err = fmt.Errorf("couldn't grade row %d of %s: %w", i, p.hotkey, failed)
+					cancel()
+				}
+				mu.Unlock()
+			}
+		})
 	}
-	return rows, refused, nil
+	wg.Wait()
+	return rows, refused, err
+}
+
+func (p *part) guarded(ctx context.Context, r *grail.Row) (row grpo.Row, ok bool, err error) {
+	defer recovered(p.hotkey, &err)
+	return p.row(ctx, r)
 }
 
 // judge checks a file as a validator does.
-func (t *Trainer) judge(ctx context.Context, f *windowfile.File, hotkey string, in node.Window, m *node.Model, grader *node.Evaluator) error {
+func (p *part) judge(ctx context.Context, f *windowfile.File) error {
+	t, hotkey, in, m, grader := p.t, p.hotkey, p.in, p.model, p.grader
 	info := m.Engine.Info()
 	closing, err := node.CloseWindow(ctx, t.cfg.Rules, t.cfg.Chain, t.cfg.Beacon, in.Start)
 	if err != nil {
@@ -175,24 +231,27 @@ func (t *Trainer) judge(ctx context.Context, f *windowfile.File, hotkey string, 
 }
 
 // row makes a trainable row of a file's. Under the reference's manner claims are believed. Otherwise the prompt must be the one of the window's problem,
-// and reward and success are graded here; a row that claims another prompt is damaged, and takes its group with it.
-func (t *Trainer) row(ctx context.Context, hotkey string, in node.Window, r *grail.Row, grader *node.Evaluator) (grpo.Row, bool, error) {
+// and reward and success are graded here; a row that claims another prompt is damaged, and takes its group with it. So does one that the model can't be given:
+// it would end the epoch of everybody.
+func (p *part) row(ctx context.Context, r *grail.Row) (grpo.Row, bool, error) {
 	c := &r.Commit
 	out := grpo.Row{
-		Miner: hotkey, Group: strconv.FormatInt(r.RolloutGroup, 10), Nonce: r.Nonce, Tokens: c.Tokens,
+		Miner: p.hotkey, Group: strconv.FormatInt(r.RolloutGroup, 10), Nonce: r.Nonce, Tokens: c.Tokens,
 		Prompt: int(c.Rollout.PromptLength), Completion: int(c.Rollout.CompletionLength), Reward: c.Rollout.TotalReward, Success: c.Rollout.Success,
 		LogProbs: c.Rollout.TokenLogprobs,
 	}
-	n := len(c.Tokens)
-	if out.Prompt < 1 || out.Completion < 0 || out.Prompt+out.Completion != n || r.WindowStart != in.Start {
-		out.Damaged = true
+	n, info := len(c.Tokens), p.model.Engine.Info()
+	strange := func(id int32) bool { return id < 0 || int(id) >= info.VocabSize }
+	if c.Rollout.PromptLength < 1 || c.Rollout.CompletionLength < 0 || out.Prompt+out.Completion != n ||
+		r.WindowStart != p.in.Start || info.MaxLength > 0 && n > info.MaxLength || slices.ContainsFunc(c.Tokens, strange) {
+		out.Damaged, out.Prompt, out.Completion = true, 0, 0
 		return out, false, nil
 	}
-	if t.cfg.Settings.Quirks {
+	if p.t.cfg.Settings.Quirks {
 		return out, true, nil
 	}
-	seed := grail.EnvSeed(hotkey, in.Hash, r.RolloutGroup)
-	prompt, err := grader.PromptTokens(ctx, seed)
+	seed := grail.EnvSeed(p.hotkey, p.in.Hash, r.RolloutGroup)
+	prompt, err := p.grader.PromptTokens(ctx, seed)
 	if err != nil {
 		return out, false, err
 	}
@@ -200,11 +259,11 @@ func (t *Trainer) row(ctx context.Context, hotkey string, in node.Window, r *gra
 		out.Damaged = true
 		return out, false, nil
 	}
-	grade, err := grader.Grade(ctx, seed, c.Tokens[out.Prompt:])
+	grade, err := p.grader.Grade(ctx, seed, c.Tokens[out.Prompt:])
 	if err != nil {
 		return out, false, err
 	}
-	ok := agree(t.cfg.Rules, grade.Reward, out.Reward)
+	ok := agree(p.t.cfg.Rules, grade.Reward, out.Reward)
 	out.Reward, out.Success = grade.Reward, grade.Success
 	return out, ok, nil
 }

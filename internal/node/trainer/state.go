@@ -49,8 +49,10 @@ type State struct {
 	// Published says that the turn's model is in the bucket and marked ready; Parent is the checkpoint before it.
 	Published bool  `json:"published"`
 	Parent    int64 `json:"parent"`
-	// Marked says that it is in the bucket, and only the marker is missing.
+	// Uploaded says that it is in the bucket, and only the marker is missing.
 	Uploaded bool `json:"uploaded"`
+	// Ready is the window of that marker, 0 where none was tried.
+	Ready int64 `json:"ready,omitempty"`
 	// KL is the weight of an adaptive controller.
 	KL float64 `json:"kl,omitempty"`
 }
@@ -92,7 +94,7 @@ func (t *Trainer) read() (ok bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("couldn't continue the training in %s: %w: %w", dir, ErrState, err)
 	}
-	t.state = s
+	t.state, t.replay = s, t.cfg.Settings.buffer()
 	for _, w := range buffer {
 		t.replay.Add(w.Window, w.Groups)
 	}
@@ -100,33 +102,32 @@ func (t *Trainer) read() (ok bool, err error) {
 }
 
 // keep writes a new turn, complete, and makes it the current one. Older turns are removed afterwards.
-func (t *Trainer) keep(ctx context.Context, s State) error {
+func (t *Trainer) keep(ctx context.Context, s State, buffer *grpo.Replay) error {
 	dir := t.turnDir(s.Turn)
-	if err := os.RemoveAll(dir); err != nil { // of a turn that was not finished
-		return fmt.Errorf("couldn't keep turn %d: %w", s.Turn, err)
+	model := filepath.Join(dir, modelName)
+	for _, part := range []struct {
+		name string
+		do   func() error
+	}{
+		{"clear", func() error { return os.RemoveAll(dir) }}, // of a turn that was not finished
+		{"folder", func() error { return os.MkdirAll(dir, 0o700) }},
+		{"model", func() error { return t.model.Save(ctx, model) }},
+		{"optimizer", func() error { return t.model.SaveState(ctx, filepath.Join(dir, optimizerName)) }},
+		{"canary", func() error { return t.sing(ctx, model) }},
+		{"replay", func() error { return writeReplay(filepath.Join(dir, replayName), buffer) }},
+		{"state", func() error { return t.write(s) }},
+		{"current", func() error {
+			return replaceFile(filepath.Join(t.cfg.Dir, currentName), []byte(filepath.Base(dir)+"\n"))
+		}},
+	} {
+		if err := t.step("keep " + part.name); err != nil {
+			return err
+		}
+		if err := part.do(); err != nil {
+			return fmt.Errorf("couldn't keep turn %d: %w", s.Turn, err)
+		}
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("couldn't keep turn %d: %w", s.Turn, err)
-	}
-	if err := t.model.Save(ctx, filepath.Join(dir, modelName)); err != nil {
-		return fmt.Errorf("couldn't keep turn %d: %w", s.Turn, err)
-	}
-	if err := t.model.SaveState(ctx, filepath.Join(dir, optimizerName)); err != nil {
-		return fmt.Errorf("couldn't keep turn %d: %w", s.Turn, err)
-	}
-	if err := t.sing(ctx, filepath.Join(dir, modelName)); err != nil {
-		return fmt.Errorf("couldn't keep turn %d: %w", s.Turn, err)
-	}
-	if err := writeReplay(filepath.Join(dir, replayName), t.replay); err != nil {
-		return fmt.Errorf("couldn't keep turn %d: %w", s.Turn, err)
-	}
-	if err := t.write(s); err != nil {
-		return err
-	}
-	if err := replaceFile(filepath.Join(t.cfg.Dir, currentName), []byte(filepath.Base(dir)+"\n")); err != nil {
-		return fmt.Errorf("couldn't keep turn %d: %w", s.Turn, err)
-	}
-	t.state = s
+	t.state, t.replay, t.broken = s, buffer, false
 	t.tidy()
 	return nil
 }
@@ -135,11 +136,17 @@ func (t *Trainer) keep(ctx context.Context, s State) error {
 func (t *Trainer) write(s State) error {
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
-		return fmt.Errorf("couldn't keep turn %d: %w", s.Turn, err)
+		return err
 	}
-	if err := replaceFile(filepath.Join(t.turnDir(s.Turn), stateName), append(text, '\n')); err != nil {
-		return fmt.Errorf("couldn't keep turn %d: %w", s.Turn, err)
+	return replaceFile(filepath.Join(t.turnDir(s.Turn), stateName), append(text, '\n'))
+}
+
+// note writes that something became of the current turn.
+func (t *Trainer) note(s State) error {
+	if err := t.write(s); err != nil {
+		return fmt.Errorf("couldn't write down what became of turn %d: %w", s.Turn, err)
 	}
+	t.state = s
 	return nil
 }
 
@@ -173,6 +180,20 @@ func replaceFile(path string, text []byte) (err error) {
 		return err
 	}
 	return os.Rename(f.Name(), path)
+}
+
+// buffer is an empty replay buffer.
+func (s Settings) buffer() *grpo.Replay {
+	return &grpo.Replay{Windows: s.ReplayWindows, Recent: s.Recent, Decay: s.Decay}
+}
+
+// copied is a copy of the buffer, for a turn that may come to nothing.
+func (s Settings) copied(r *grpo.Replay) *grpo.Replay {
+	c := s.buffer()
+	for w, groups := range r.All() {
+		c.Add(w, groups)
+	}
+	return c
 }
 
 func writeReplay(path string, r *grpo.Replay) (err error) {

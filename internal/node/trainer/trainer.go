@@ -85,7 +85,11 @@ type Trainer struct {
 	state  State
 	replay *grpo.Replay
 	model  engine.Trainer
-	kl     *grpo.AdaptiveKL
+	// broken says that the model is not that of the current turn: a later one was begun and came to nothing.
+	broken bool
+	// failures counts the turns of window failedIn that came to nothing.
+	failures int
+	failedIn int64
 }
 
 // errKilled ends a driver whose probe wants it dead.
@@ -110,11 +114,7 @@ func New(cfg Config) (*Trainer, error) {
 	}
 	digest := cfg.Rules.Digest()
 	t := &Trainer{cfg: cfg, rules: hex.EncodeToString(digest[:]), peers: node.NewPeers(cfg.Chain, cfg.OpenBucket), state: State{Version: stateVersion, Loop: NewLoop()}}
-	t.replay = &grpo.Replay{Windows: cfg.Settings.ReplayWindows, Recent: cfg.Settings.Recent, Decay: cfg.Settings.Decay}
-	if a := cfg.Settings.Adaptive; a != nil {
-		k := *a
-		t.kl = &k
-	}
+	t.replay = cfg.Settings.buffer()
 	return t, nil
 }
 
@@ -175,9 +175,6 @@ func (t *Trainer) begin(ctx context.Context) (err error) {
 		return err
 	}
 	if ok {
-		if t.kl != nil && t.state.KL > 0 {
-			t.kl.Value = t.state.KL
-		}
 		return t.model.LoadState(ctx, filepath.Join(t.turnDir(t.state.Turn), optimizerName))
 	}
 	first := State{Version: stateVersion, Rules: t.rules, Loop: NewLoop(), Parent: -1}
@@ -186,14 +183,55 @@ func (t *Trainer) begin(ctx context.Context) (err error) {
 			return err
 		}
 		first.Window, first.Published = *t.cfg.Adopted, true
-	} else {
-		head, err := t.cfg.Chain.Head(ctx)
-		if err != nil {
-			return fmt.Errorf("couldn't begin training: %w", err)
-		}
-		first.Window = t.windowOf(int64(head.Number))
+	} else if first.Window, err = t.now(ctx); err != nil {
+		return err
 	}
-	return t.keep(ctx, first)
+	return t.keep(ctx, first, t.replay)
+}
+
+// now is the window in progress. The chain is asked until it answers.
+func (t *Trainer) now(ctx context.Context) (int64, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	h, ok := <-node.Follow(ctx, t.cfg.Chain, t.patience(), t.silence)
+	if !ok {
+		return 0, fmt.Errorf("couldn't begin training: %w", ctx.Err())
+	}
+	return t.windowOf(int64(h.Number)), nil
+}
+
+// patience is how long no block may come before the subscription is made anew.
+func (t *Trainer) patience() time.Duration {
+	return max(10*time.Second, time.Duration(10*t.cfg.Rules.BlockSeconds*float64(time.Second)))
+}
+
+// silence tells of trouble with the chain.
+func (t *Trainer) silence(err error) {
+	t.emit(status.Event{Kind: status.Fault, Window: t.state.Window, Reason: err.Error(), Hint: "check the chain's endpoint; nothing is trained or published meanwhile"})
+}
+
+// restore takes the current turn up again after a later one came to nothing. An engine that can't do that is opened anew: it may be a process that died.
+func (t *Trainer) restore(ctx context.Context) error {
+	if !t.broken {
+		return nil
+	}
+	path := filepath.Join(t.turnDir(t.state.Turn), optimizerName)
+	if err := t.model.LoadState(ctx, path); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		fresh, openErr := t.cfg.Open(ctx, t.cfg.Initial)
+		if openErr != nil {
+			return fmt.Errorf("couldn't go back to turn %d: %w", t.state.Turn, errors.Join(err, openErr))
+		}
+		_ = t.model.Close()
+		t.model = fresh
+		if err := fresh.LoadState(ctx, path); err != nil {
+			return fmt.Errorf("couldn't go back to turn %d: %w", t.state.Turn, err)
+		}
+	}
+	t.broken = false
+	return nil
 }
 
 // sing writes the canary of a model folder into it.
@@ -213,51 +251,21 @@ func (t *Trainer) windowOf(block int64) int64 { return block - block%t.cfg.Rules
 
 // follow makes a turn in every window.
 func (t *Trainer) follow(ctx context.Context) error {
-	heads, err := t.cfg.Chain.SubscribeHeads(ctx)
-	if err != nil {
-		return fmt.Errorf("couldn't follow the chain: %w", err)
-	}
 	done := t.state.Window // the last window that a turn was made in, or given up
-	if !t.state.Published {
-		done = -1
-	}
-	for {
-		var block int64
-		select {
-		case <-ctx.Done():
-			return nil
-		case h, ok := <-heads:
-			if !ok {
-				if ctx.Err() != nil {
-					return nil
-				}
-				return errors.New("couldn't follow the chain: it tells of no more blocks")
-			}
-			block = int64(h.Number)
-		}
-	drain: // what came while a turn was made is past
-		for {
-			select {
-			case h, ok := <-heads:
-				if !ok {
-					break drain
-				}
-				block = int64(h.Number)
-			default:
-				break drain
-			}
-		}
-		if err := t.publish(ctx, block); err != nil {
-			if errors.Is(err, errKilled) || ctx.Err() != nil {
-				return err
-			}
-			t.emit(status.Event{Kind: status.Fault, Window: t.state.Window, Reason: err.Error(), Hint: "it is tried again with the next block"})
-			if !t.anyPublished() {
-				continue
-			}
+	behind := false
+	for h := range node.Follow(ctx, t.cfg.Chain, t.patience(), t.silence) {
+		block := int64(h.Number)
+		if err := t.publishing(ctx); err != nil {
+			return err
 		}
 		w := t.windowOf(block)
-		if w <= done || w < t.cfg.Rules.WindowLength {
+		if w < t.state.Window && !behind {
+			behind = true
+			t.emit(status.Event{Kind: status.Fault, Window: w, Block: block,
+				Reason: fmt.Sprintf("the chain is in window %d, and the training was in window %d already", w, t.state.Window),
+				Hint:   "it waits for the chain; if that was started anew, the training needs a new data folder"})
+		}
+		if w <= done || w < t.cfg.Rules.WindowLength || !t.anyPublished() {
 			continue
 		}
 		over, err := t.turn(ctx, w, block)
@@ -265,15 +273,30 @@ func (t *Trainer) follow(ctx context.Context) error {
 		case errors.Is(err, errKilled), ctx.Err() != nil:
 			return err
 		case err != nil:
-			t.emit(status.Event{Kind: status.Fault, Window: w - t.cfg.Rules.WindowLength, Reason: err.Error(), Hint: "it is tried again with the next block"})
+			hint := "it is tried again with the next block"
+			if over {
+				hint = "the next window brings new rollouts"
+			}
+			t.emit(status.Event{Kind: status.Fault, Window: w - t.cfg.Rules.WindowLength, Reason: err.Error(), Hint: hint})
 		}
 		if over {
 			done = w
-			if err := t.publish(ctx, block); err != nil && errors.Is(err, errKilled) {
+			if err := t.publishing(ctx); err != nil {
 				return err
 			}
 		}
 	}
+	return nil
+}
+
+// publishing publishes what is to be published. A failure is told and tried again with the next block; the error is one that ends the trainer.
+func (t *Trainer) publishing(ctx context.Context) error {
+	err := t.publish(ctx)
+	if err == nil || errors.Is(err, errKilled) || ctx.Err() != nil {
+		return err
+	}
+	t.emit(status.Event{Kind: status.Fault, Window: t.state.Window, Reason: err.Error(), Hint: "it is tried again with the next block"})
+	return nil
 }
 
 // anyPublished says whether the network has a checkpoint of this trainer's.

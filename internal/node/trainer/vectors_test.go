@@ -54,7 +54,7 @@ func TestVectorsTrust(t *testing.T) {
 				return b, nil
 			}
 			return nil, bucket.ErrNotFound
-		}, c.Window)
+		}, c.Window, true)
 		if err != nil {
 			t.Fatal(err)
 		}
