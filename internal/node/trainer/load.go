@@ -50,6 +50,9 @@ func (t *Trainer) load(ctx context.Context, trusted *Trusted, in node.Window, de
 	var wg sync.WaitGroup
 	places := make(chan struct{}, fetches)
 	for i, hotkey := range trusted.Hotkeys {
+		if t.cfg.Settings.JudgedOnly && !trusted.Verify && trusted.judge(hotkey) {
+			continue
+		}
 		places <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-places }()

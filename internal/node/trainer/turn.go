@@ -248,7 +248,8 @@ func (t *Trainer) publish(ctx context.Context) error {
 		if err := t.note(s); err != nil {
 			return err
 		}
-		e := status.Event{Kind: status.Published, Window: s.Window, Bytes: p.Bytes, Text: p.Type, Reason: p.Reason, Seconds: t.cfg.Now().Sub(began).Seconds()}
+		e := status.Event{Kind: status.Published, Window: s.Window, Bytes: p.Bytes, Text: p.Type, Reason: p.Reason, Seconds: t.cfg.Now().Sub(began).Seconds(),
+			Report: Upload{Type: p.Type, Bytes: p.Bytes, FullBytes: p.FullBytes, Changed: p.Changed, Parameters: p.Parameters}}
 		if p.Parameters > 0 {
 			changed := float64(p.Changed) / float64(p.Parameters)
 			e.Measured = &changed
