@@ -49,9 +49,18 @@ func (v *Validator) load(ctx context.Context, label int64) error {
 		}
 		return err
 	}
+	v.release()
 	v.model, v.grader = m, grader
 	v.emit(status.Event{Kind: status.Checkpoint, Window: label, Text: m.Policy.ModelName, Seconds: v.cfg.Now().Sub(began).Seconds()})
 	return nil
+}
+
+// release gives back the model in memory. With a trainer a new one comes with every window.
+func (v *Validator) release() {
+	if v.model != nil && v.model.Release != nil {
+		v.model.Release()
+	}
+	v.model, v.grader = nil, nil
 }
 
 // open reads what everybody knows of a window, and the register as it is now.

@@ -155,6 +155,7 @@ func (v *Validator) Run(ctx context.Context) error {
 	}
 	// life is the effects' context: it outlives ctx a little, so that weights under way are still confirmed and written down.
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer v.release()
 	defer v.wg.Wait()
 	defer end()
 	v.timer = time.NewTimer(time.Hour)
