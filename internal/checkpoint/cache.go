@@ -47,6 +47,8 @@ type Cache struct {
 	locks map[int64]*windowLock
 	holds map[int64]int
 
+	pause time.Duration // before the second attempt at a file
+
 	// Tests stop here, and fill the disk.
 	probe func(step string)
 	full  func(path string, r io.Reader) io.Reader
@@ -80,7 +82,7 @@ func OpenCache(dir string, limits Limits) (*Cache, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("couldn't open checkpoint cache: %w", err)
 	}
-	c := &Cache{dir: dir, limits: limits, locks: map[int64]*windowLock{}, holds: map[int64]int{}}
+	c := &Cache{dir: dir, limits: limits, locks: map[int64]*windowLock{}, holds: map[int64]int{}, pause: retryPause}
 	if err := c.sweep(); err != nil {
 		return nil, fmt.Errorf("couldn't open checkpoint cache %s: %w", dir, err)
 	}

@@ -31,6 +31,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/nanteos/nanteos/internal/engine"
 )
@@ -61,15 +62,43 @@ type Checkpoint struct {
 	Metadata Metadata
 }
 
-// Load loads the model through a library. The error wraps engine.ErrModel where the files are no usable model.
+// Load loads the model through a library and, where the trainer published what the model says to fixed prompts, compares that. The error wraps
+// engine.ErrModel where the files are no usable model, and engine.ErrCanary where it is not the trainer's.
 func (c Checkpoint) Load(ctx context.Context, library *engine.Library) (*engine.Native, error) {
 	name := c.Metadata.ModelName
 	if name == "" {
 		name = fmt.Sprintf("checkpoint-%d", c.Window) // the reference would tell everybody a path of its machine
 	}
+	canary, err := c.canary()
+	if err != nil {
+		return nil, fmt.Errorf("couldn't load checkpoint %d: %w", c.Window, err)
+	}
 	native, err := library.Load(ctx, c.Dir, engine.Identity{Name: name, CheckpointWindow: c.Window})
 	if err != nil {
 		return nil, fmt.Errorf("couldn't load checkpoint %d: %w", c.Window, err)
 	}
+	if canary != nil {
+		if err := canary.Check(ctx, native); err != nil {
+			native.Close()
+			return nil, fmt.Errorf("couldn't load checkpoint %d: %w (its weights are stale, or this machine computes other bits than the trainer's: "+
+				"compare `nanteos version` and `nanteos doctor` with the trainer's, remove %s to fetch it again)", c.Window, err, c.Dir)
+		}
+	}
 	return native, nil
+}
+
+// canary is what the trainer's model said to fixed prompts, nil where the manifest has none.
+func (c Checkpoint) canary() (*engine.Canary, error) {
+	for _, f := range c.Metadata.Manifest {
+		if f.Name != engine.CanaryName {
+			continue
+		}
+		text, err := readSmall(filepath.Join(c.Dir, f.Name))
+		if err != nil {
+			return nil, err
+		}
+		canary, err := engine.ParseCanary(text)
+		return &canary, err
+	}
+	return nil, nil
 }

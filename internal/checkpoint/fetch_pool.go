@@ -133,7 +133,7 @@ func (f *fetch) pool(ctx context.Context, key string, file File, turn int, total
 			return err
 		}
 	}
-	pause := retryPause
+	pause := f.c.pause
 	for attempt := 1; ; attempt++ {
 		err := f.ask(ctx, key, file, at, turn, total)
 		if err == nil || attempt == fileAttempts || ctx.Err() != nil || final(err) {

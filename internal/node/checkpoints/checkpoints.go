@@ -36,6 +36,11 @@ type Store struct {
 	Cache *checkpoint.Cache
 	// Library keeps loaded models. Nodes of one process share it.
 	Library *engine.Library
+	// Mirrors are buckets that have the trainer's files, too. They are asked besides the trainer's bucket, and are trusted with nothing: what they give must
+	// have the hash that the trainer signed. May be empty.
+	Mirrors []node.Bucket
+	// Dropped, if set, is told of buckets that were given up while a checkpoint was fetched.
+	Dropped func(label int64, d checkpoint.Dropped)
 	// Environments opens what policies ask for. Nodes of one process share it; nil for environments that need no tools.
 	Environments *node.Environments
 
@@ -119,16 +124,41 @@ func (s *Store) Latest(ctx context.Context, window int64) (int64, error) {
 	return latest.Window, err
 }
 
-// Load fetches and loads a checkpoint. The error wraps node.ErrNoCheckpoint where it is gone, and node.ErrPolicy where its metadata or its
-// model ask for what can't be had here.
+// Load fetches and loads a checkpoint and lets it sing its canary. What a role worked with before stays loaded until it gives that back, so that it goes on
+// with the old model where the new one can't be used. The error wraps node.ErrNoCheckpoint where the checkpoint is gone, and node.ErrPolicy where its metadata or its
+// model ask for what can't be had here, or the model is not the one that the trainer published (engine.ErrCanary): then the window is skipped.
+//
+// The cache keeps the checkpoint until the model is released, and lets go of older ones.
 func (s *Store) Load(ctx context.Context, label int64) (*node.Model, error) {
+	release := s.Cache.Hold(label)
+	m, err := s.load(ctx, label)
+	if err != nil {
+		release()
+		return nil, err
+	}
+	free := m.Release
+	m.Release = sync.OnceFunc(func() {
+		free()
+		release()
+	})
+	_ = s.Cache.Tidy(label) // what can't be removed now is removed after a later checkpoint
+	return m, nil
+}
+
+func (s *Store) load(ctx context.Context, label int64) (*node.Model, error) {
 	var c checkpoint.Checkpoint
 	err := s.withTrainer(ctx, func(b node.Bucket, hotkey string) error {
 		key, _, err := ss58.Decode(hotkey)
 		if err != nil {
 			return fmt.Errorf("couldn't read the trainer's hotkey: %w", err)
 		}
-		c, err = s.Cache.Fetch(ctx, b, label, &key)
+		var report checkpoint.Report
+		c, report, err = s.Cache.FetchFrom(ctx, append([]node.Bucket{b}, s.Mirrors...), label, &key)
+		for _, d := range report.Dropped {
+			if s.Dropped != nil {
+				s.Dropped(label, d)
+			}
+		}
 		return err
 	})
 	switch {
@@ -144,7 +174,7 @@ func (s *Store) Load(ctx context.Context, label int64) (*node.Model, error) {
 		return nil, err
 	}
 	native, err := c.Load(ctx, s.Library)
-	if errors.Is(err, engine.ErrModel) || errors.Is(err, model.ErrUnsupported) {
+	if errors.Is(err, engine.ErrModel) || errors.Is(err, model.ErrUnsupported) || errors.Is(err, engine.ErrCanary) {
 		return nil, fmt.Errorf("%w: %w", node.ErrPolicy, err)
 	}
 	if err != nil {
