@@ -84,8 +84,7 @@ func (t *Trainer) load(ctx context.Context, trusted *Trusted, in node.Window, de
 
 // loadLimit bounds the time for all files of a window: half of it. Miners whose buckets are slow must not keep the trainer from the others' files.
 func (t *Trainer) loadLimit() time.Duration {
-	window := float64(t.cfg.Rules.WindowLength) * t.cfg.Rules.BlockSeconds * float64(time.Second)
-	return max(t.cfg.FileLimit, time.Duration(window/2))
+	return max(t.cfg.FileLimit, windowTime(t.cfg.Rules)/2)
 }
 
 // Errors about a miner's file.

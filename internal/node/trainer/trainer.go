@@ -68,7 +68,7 @@ type Config struct {
 
 	// Sink gets events, none when nil.
 	Sink status.Sink
-	// FileLimit bounds the time for one miner's file, 2 minutes when 0.
+	// FileLimit bounds the time for one miner's file, a quarter of a window and at most 2 minutes when 0.
 	FileLimit time.Duration
 	// Now is the clock, time.Now when nil.
 	Now func() time.Time
@@ -110,7 +110,7 @@ func New(cfg Config) (*Trainer, error) {
 		cfg.Now = time.Now
 	}
 	if cfg.FileLimit <= 0 {
-		cfg.FileLimit = 2 * time.Minute
+		cfg.FileLimit = max(time.Second, min(2*time.Minute, windowTime(cfg.Rules)/4))
 	}
 	digest := cfg.Rules.Digest()
 	t := &Trainer{cfg: cfg, rules: hex.EncodeToString(digest[:]), peers: node.NewPeers(cfg.Chain, cfg.OpenBucket), state: State{Version: stateVersion, Loop: NewLoop()}}

@@ -52,10 +52,19 @@ type ReadList func(ctx context.Context, hotkey string, window int64) ([]byte, er
 const (
 	// maxList bounds a trust list in bytes: 65,536 hotkeys.
 	maxList = 8 << 20
-	// listReads lists are read side by side, each within listLimit.
+	// listReads lists are read side by side.
 	listReads = 8
-	listLimit = 15 * time.Second
 )
+
+// listLimit bounds the reading of one list: an eighth of a window, from a second to 15. Who hangs must not keep the trainer from noticing that it is late.
+func listLimit(r grail.Rules) time.Duration {
+	return max(time.Second, min(windowTime(r)/8, 15*time.Second))
+}
+
+// windowTime is how long a window is, nominally.
+func windowTime(r grail.Rules) time.Duration {
+	return time.Duration(float64(r.WindowLength) * r.BlockSeconds * float64(time.Second))
+}
 
 // Lists finds the miners that validators trust in a window (B3). nil without an error: there are no lists, or none that can be used. An error is a
 // failure on the way: somebody may be trusted, and nobody knows. Before it is late, only lists of the window itself count, and only once validators with more
@@ -110,7 +119,7 @@ func ask(ctx context.Context, r grail.Rules, m chain.Metagraph, read ReadList, w
 		places <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-places }()
-			texts[i], errs[i] = readWithin(ctx, read, v.Hotkey, window)
+			texts[i], errs[i] = readWithin(ctx, r, read, v.Hotkey, window)
 		})
 	}
 	wg.Wait()
@@ -178,7 +187,7 @@ func (s Settings) oneList(ctx context.Context, r grail.Rules, m chain.Metagraph,
 		if at < 0 {
 			break
 		}
-		text, err := readWithin(ctx, read, v.Hotkey, at)
+		text, err := readWithin(ctx, r, read, v.Hotkey, at)
 		if errors.Is(err, node.ErrNoBucket) {
 			return nil, nil
 		}
@@ -202,8 +211,8 @@ func (s Settings) oneList(ctx context.Context, r grail.Rules, m chain.Metagraph,
 }
 
 // readWithin reads a list within its limit.
-func readWithin(ctx context.Context, read ReadList, hotkey string, window int64) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, listLimit)
+func readWithin(ctx context.Context, r grail.Rules, read ReadList, hotkey string, window int64) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, listLimit(r))
 	defer cancel()
 	return read(ctx, hotkey, window)
 }
