@@ -27,9 +27,10 @@ type chain struct {
 // an error where there is no going on; windows descend, so that it ends.
 func (f *fetch) chains(ctx context.Context, target *signed, cached bool, yield func(chain, error) bool) {
 	found := false
+	var passed []error // why whole checkpoints were passed by
 	fail := func(err error) {
 		if !cached && !found {
-			yield(chain{}, err)
+			yield(chain{}, errors.Join(append(passed, err)...))
 		}
 	}
 	limit := maxChain
@@ -53,20 +54,13 @@ func (f *fetch) chains(ctx context.Context, target *signed, cached bool, yield f
 			if base := f.base(ctx, prev); base != nil && !yield(chain{links: oldest, cached: base}, nil) {
 				return
 			}
-		} else if full, err := f.metadata(ctx, Full, prev); err == nil && f.complete(ctx, full) {
-			ready, err := isReady(ctx, f.from.origin(), prev)
-			if err == nil && !ready {
-				err = fmt.Errorf("%w: checkpoint %d, which patches go back to, has no READY marker", ErrNone, prev)
-			}
-			// One that isn't ready is passed by: patches may lead further.
-			if err == nil {
-				found = true
-				if !yield(chain{links: oldest, whole: full}, nil) {
-					return
-				}
-			} else if !errors.Is(err, ErrNone) && !yield(chain{}, err) {
+		} else if full, err := f.anchor(ctx, prev); err == nil {
+			found = true
+			if !yield(chain{links: oldest, whole: full}, nil) {
 				return
 			}
+		} else if !errors.Is(err, bucket.ErrNotFound) {
+			passed = append(passed, err) // patches may lead further
 		}
 		if ctx.Err() != nil {
 			fail(ctx.Err())
@@ -88,14 +82,35 @@ func (f *fetch) chains(ctx context.Context, target *signed, cached bool, yield f
 	}
 }
 
-// base returns a cached checkpoint, nil where there is none that is good.
+// anchor returns the metadata of a whole checkpoint that patches may begin at: it must be complete and marked, which the patches between need not be. The
+// error wraps bucket.ErrNotFound where there is none.
+func (f *fetch) anchor(ctx context.Context, window int64) (*signed, error) {
+	full, err := f.metadata(ctx, Full, window)
+	if err != nil {
+		return nil, err
+	}
+	if !f.complete(ctx, full) {
+		return nil, fmt.Errorf("%w: files of the whole checkpoint %d, which patches go back to, are missing", ErrNone, window)
+	}
+	ready, err := isReady(ctx, f.from.origin(), window)
+	if err == nil && !ready {
+		err = fmt.Errorf("%w: checkpoint %d, which patches go back to, has no READY marker", ErrNone, window)
+	}
+	return full, err
+}
+
+// base returns a cached checkpoint, nil where there is none that is good. It stays in the cache until the fetch ends.
 func (f *fetch) base(ctx context.Context, window int64) *Checkpoint {
 	if known, ok := f.opened[window]; ok {
 		return known
 	}
 	var found *Checkpoint
+	release := f.c.Hold(window)
 	if c, err := f.c.open(ctx, f.c.folder(window), window, f.trainer); err == nil {
 		found = &c
+		f.held = append(f.held, release)
+	} else {
+		release()
 	}
 	f.opened[window] = found
 	return found
@@ -109,6 +124,7 @@ func (f *fetch) obtain(ctx context.Context, m *signed) (Checkpoint, error) {
 		return Checkpoint{}, err
 	}
 	defer unlock()
+	f.held = append(f.held, f.c.Hold(m.Window))
 	at := f.c.folder(m.Window)
 	if found, err := f.c.open(ctx, at, m.Window, f.trainer); err == nil {
 		return found, nil

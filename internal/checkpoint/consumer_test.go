@@ -424,3 +424,5 @@ func unbase64(t *testing.T, text string) []byte {
 	}
 	return b
 }
+
+func bucketsOf(b bucket.Bucket) []bucket.Bucket { return []bucket.Bucket{b} }

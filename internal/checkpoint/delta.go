@@ -3,9 +3,11 @@ package checkpoint
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -58,8 +60,7 @@ func (f *fetch) reconstruct(ctx context.Context, ch chain) error {
 	} else if base, err = f.obtain(ctx, ch.whole); err != nil {
 		return err
 	}
-	defer f.c.Hold(base.Window)()
-	hash, err := f.apply(ctx, base.Dir, staging, ch.links, folder)
+	hash, sum, err := f.apply(ctx, base.Dir, staging, ch.links, folder)
 	if err != nil {
 		return err
 	}
@@ -71,7 +72,7 @@ func (f *fetch) reconstruct(ctx context.Context, ch chain) error {
 			return err
 		}
 	}
-	if err := f.dress(ctx, base, target, folder(target), staging); err != nil {
+	if err := f.dress(ctx, base, target, folder(target), staging, sum); err != nil {
 		return err
 	}
 	for _, m := range ch.links {
@@ -96,49 +97,53 @@ func (m *signed) checkPatch() error {
 	return nil
 }
 
-// apply writes the weights that patches make of a base to a staging folder, and returns their hash. Patches that take more memory together than allowed are
+// apply writes the weights that patches make of a base to a staging folder, and returns their hash and the SHA-256 of the file. Patches that take more memory together than allowed are
 // applied in several goes, each of which writes a file.
-func (f *fetch) apply(ctx context.Context, base, staging string, links []*signed, folder func(*signed) string) (hash string, err error) {
+func (f *fetch) apply(ctx context.Context, base, staging string, links []*signed, folder func(*signed) string) (
+	hash string, sum [sha256.Size]byte, err error,
+) {
+	fail := func(err error) (string, [sha256.Size]byte, error) { return "", sum, err }
 	w, err := openWeights(base)
 	if err != nil {
-		return "", err
+		return fail(err)
 	}
 	defer func() { w.Close() }()
 	var batch []*patch.Patch
 	var size int64
 	write := func(name string) error {
-		hash, err = f.stream(ctx, w, batch, filepath.Join(staging, name))
+		hash, sum, err = f.stream(ctx, w, batch, filepath.Join(staging, name))
 		return err
 	}
 	goes := 0
 	for _, m := range links {
 		p, err := f.decode(ctx, m, folder(m))
 		if err != nil {
-			return "", err
+			return fail(err)
 		}
 		if len(batch) > 0 && size+p.PayloadBytes() > f.c.limits.PatchBytes {
 			dir := filepath.Join(staging, fmt.Sprintf(".go-%d", goes))
 			if err := os.Mkdir(dir, 0o755); err != nil {
-				return "", err
+				return fail(err)
 			}
 			if err := write(filepath.Join(filepath.Base(dir), safetensors.SingleName)); err != nil {
-				return "", err
+				return fail(err)
 			}
 			next, err := openWeights(dir)
 			if err != nil {
-				return "", err
+				return fail(err)
 			}
 			w.Close()
 			w, batch, size = next, nil, 0
 			if err := os.RemoveAll(dir); err != nil { // it stays mapped
-				return "", err
+				return fail(err)
 			}
 			goes++
 		}
 		batch, size = append(batch, p), size+p.PayloadBytes()
 		f.c.step("decoded")
 	}
-	return hash, write(safetensors.SingleName)
+	err = write(safetensors.SingleName)
+	return hash, sum, err
 }
 
 // decode reads a fetched patch.
@@ -185,7 +190,7 @@ func (f *fetch) decode(ctx context.Context, m *signed, dir string) (*patch.Patch
 }
 
 // stream writes the weights after patches to a file, piece by piece.
-func (f *fetch) stream(ctx context.Context, w *weights, patches []*patch.Patch, path string) (hash string, err error) {
+func (f *fetch) stream(ctx context.Context, w *weights, patches []*patch.Patch, path string) (hash string, sum [sha256.Size]byte, err error) {
 	tensors := slices.Clone(w.tensors)
 	slices.SortStableFunc(tensors, func(a, b patch.Tensor) int { // wider numbers first, which aligns them all
 		if c := b.DType.Size() - a.DType.Size(); c != 0 {
@@ -195,7 +200,7 @@ func (f *fetch) stream(ctx context.Context, w *weights, patches []*patch.Patch, 
 	})
 	head, err := weightsHeader(tensors)
 	if err != nil {
-		return "", err
+		return "", sum, err
 	}
 	pieces, out := newPipe()
 	go func() {
@@ -211,18 +216,19 @@ func (f *fetch) stream(ctx context.Context, w *weights, patches []*patch.Patch, 
 		}
 		out.CloseWithError(err)
 	}()
-	err = f.c.write(path, pieces)
+	sha := sha256.New()
+	err = f.c.write(path, io.TeeReader(pieces, sha))
 	pieces.CloseWithError(err) // ends the other side
 	out.wait()
 	switch {
 	case err == nil, ctx.Err() != nil, ofDisk(err), outOfSpace(err):
-		return hash, err
+		return hash, [sha256.Size]byte(sha.Sum(nil)), err
 	}
-	return "", fmt.Errorf("%w: %w", ErrFiles, err)
+	return "", sum, fmt.Errorf("%w: %w", ErrFiles, err)
 }
 
 // dress puts beside new weights what else belongs to the model, and metadata by which it can be checked.
-func (f *fetch) dress(ctx context.Context, base Checkpoint, target *signed, patchDir, staging string) error {
+func (f *fetch) dress(ctx context.Context, base Checkpoint, target *signed, patchDir, staging string, weights [sha256.Size]byte) error {
 	names := []string{safetensors.SingleName}
 	for _, file := range base.Metadata.Manifest {
 		if !inherits(file.Name) {
@@ -251,9 +257,12 @@ func (f *fetch) dress(ctx context.Context, base Checkpoint, target *signed, patc
 	slices.Sort(names)
 	var manifest []File
 	for _, name := range names {
-		sum, err := hashFile(ctx, filepath.Join(staging, name))
-		if err != nil {
-			return err
+		sum := weights
+		if name != safetensors.SingleName {
+			var err error
+			if sum, err = hashFile(ctx, filepath.Join(staging, name)); err != nil {
+				return err
+			}
 		}
 		i := slices.IndexFunc(base.Metadata.Manifest, func(f File) bool { return f.Name == name })
 		if i >= 0 && inherits(name) && base.Metadata.Manifest[i].SHA256 != sum {

@@ -22,13 +22,18 @@ import (
 // history is a bucket with a whole checkpoint 30 and patches 60, 90, …, and what the weights are in truth.
 type history struct {
 	*bucket.Dir
+	root    string
 	folders map[int64]string
 	hashes  map[int64]string
 }
 
 func newHistory(t testing.TB, length int) *history {
 	t.Helper()
-	h := &history{newBucket(t), map[int64]string{}, map[int64]string{}}
+	h := &history{root: t.TempDir(), folders: map[int64]string{}, hashes: map[int64]string{}}
+	var err error
+	if h.Dir, err = bucket.OpenDir(bucket.DirConfig{Root: h.root}); err != nil {
+		t.Fatal(err)
+	}
 	p := newPublisher(t, h.Dir, t.TempDir(), func(c *PublisherConfig) { c.Interval = 1000 })
 	for i := range length {
 		window := int64(30 * (i + 1))
@@ -323,7 +328,7 @@ func TestChainRefuses(t *testing.T) {
 		}, ErrSignature},
 		{"base signed by another", func(t *testing.T, h *history) {
 			h.edit(t, bucket.FullKey(30, metadataName), other, func(map[string]any) {})
-		}, ErrNone},
+		}, ErrSignature},
 		{"unknown format", file(90, patchMetaName, []byte(`{"format": "sparse_codec_v9", "prev_window": 60}`)), patch.ErrPatch},
 		{"format a list", file(90, patchMetaName, []byte(`[]`)), patch.ErrPatch},
 		{"format no JSON", file(90, patchMetaName, []byte(`{`)), ErrFiles},
@@ -482,7 +487,7 @@ func TestWeightsHeader(t *testing.T) {
 	defer w.Close()
 	f := &fetch{c: newCache(t, Limits{})}
 	path := filepath.Join(t.TempDir(), "made")
-	hash, err := f.stream(t.Context(), w, nil, path)
+	hash, _, err := f.stream(t.Context(), w, nil, path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,6 +37,7 @@ type fetch struct {
 	from    *sources
 	known   map[string]answer     // metadata by key
 	opened  map[int64]*Checkpoint // cached bases, nil where there is none
+	held    []func()              // release what must not be tidied away
 	report  Report
 	fetched atomic.Int64
 	reused  atomic.Int64
@@ -76,6 +77,9 @@ func (c *Cache) FetchFrom(ctx context.Context, buckets []bucket.Bucket, window i
 	}
 	f := &fetch{c: c, trainer: trainer, from: newSources(buckets), known: map[string]answer{}, opened: map[int64]*Checkpoint{}}
 	err = f.build(ctx, window)
+	for _, release := range f.held {
+		release()
+	}
 	f.report.Fetched, f.report.Reused, f.report.Dropped = f.fetched.Load(), f.reused.Load(), f.from.dropped()
 	if err != nil {
 		return fail(f.report, err)
