@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -10,10 +11,11 @@ import (
 	"github.com/nanteos/nanteos/internal/devnet"
 	"github.com/nanteos/nanteos/internal/environments"
 	"github.com/nanteos/nanteos/task"
+	"github.com/nanteos/nanteos/task/dataset"
 )
 
 // errNotReady says that something is missing. What it is, the report has told.
-var errNotReady = errors.New("something is missing on this machine")
+var errNotReady = errors.New("this machine lacks what environments need")
 
 func newDoctor(t terminal) *cobra.Command {
 	env, asJSON := "", false
@@ -44,7 +46,7 @@ Exit status: 0 where everything is there that --env needs, without --env that an
 			if err != nil || r.Ready {
 				return err
 			}
-			return devnet.WithHint(fmt.Errorf("couldn't find everything: %w", errNotReady), missingHint(r))
+			return devnet.WithHint(fmt.Errorf("couldn't find everything: %w: %s", errNotReady, unready(r)), missingHint(r))
 		},
 	}
 	cmd.Flags().StringVar(&env, "env", "", "environment that has to be ready (default all)")
@@ -52,10 +54,33 @@ Exit status: 0 where everything is there that --env needs, without --env that an
 	return cmd
 }
 
+// asked are the environments that were asked about.
+func asked(r environments.Report) []environments.Readiness {
+	if r.Env == "" {
+		return r.Environments
+	}
+	i := slices.IndexFunc(r.Environments, func(e environments.Readiness) bool { return e.ID == r.Env })
+	return r.Environments[i : i+1]
+}
+
+// unready names the environments that lack something.
+func unready(r environments.Report) string {
+	var names []string
+	for _, e := range asked(r) {
+		if !e.Ready {
+			names = append(names, e.ID)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
 // missingHint is what to do first.
 func missingHint(r environments.Report) string {
-	for _, e := range r.Environments {
-		if e.Ready || r.Env != "" && r.Env != e.ID {
+	if r.Env == "" {
+		return "do what the arrows say, or ask for one environment with --env; task and devnet do with the program's own small datasets"
+	}
+	for _, e := range asked(r) {
+		if e.Ready {
 			continue
 		}
 		for _, what := range e.Missing {
@@ -76,7 +101,7 @@ func missingHint(r environments.Report) string {
 	return ""
 }
 
-// doctorText shows the report to people.
+// doctorText shows the report to people: of what was asked about.
 func doctorText(p devnet.Palette, r environments.Report) string {
 	var b strings.Builder
 	line := func(ok bool, name, text, hint string) {
@@ -89,6 +114,39 @@ func doctorText(p devnet.Palette, r environments.Report) string {
 			fmt.Fprintf(&b, "      %-16s -> %s\n", "", escape(hint))
 		}
 	}
+	var needs environments.Needs
+	for _, e := range asked(r) {
+		n := e.Needs
+		needs.Dataset, needs.Python, needs.Sympy, needs.GPU = needs.Dataset || n.Dataset, needs.Python || n.Python, needs.Sympy || n.Sympy, needs.GPU || n.GPU
+	}
+	if needs.Python || needs.Sympy {
+		doctorPrograms(&b, line, r, needs)
+	}
+	if needs.Dataset {
+		b.WriteString("datasets\n")
+	}
+	for _, d := range r.Datasets {
+		if r.Env != "" && (!needs.Dataset || d.Env != dataset.Canonical(r.Env)) {
+			continue
+		}
+		text := d.Note
+		if d.OK {
+			text = fmt.Sprintf("%d rows, %s, %.16s…, licence %s", d.Rows, d.Source, d.Digest, d.Licence)
+			if len(d.Deviations) > 0 {
+				text += "; not as its publisher has it: " + strings.Join(d.Deviations, "; ")
+			}
+		}
+		line(d.OK, d.Env, text, d.Hint)
+	}
+	b.WriteString("environments\n")
+	for _, e := range asked(r) {
+		line(e.Ready, e.ID, remarks(e), "")
+	}
+	return b.String()
+}
+
+// doctorPrograms shows what foreign programs are run by.
+func doctorPrograms(b *strings.Builder, line func(ok bool, name, text, hint string), r environments.Report, needs environments.Needs) {
 	b.WriteString("sandbox\n")
 	s := r.Sandbox
 	switch {
@@ -108,31 +166,19 @@ func doctorText(p devnet.Palette, r environments.Report) string {
 	}
 	b.WriteString("programs\n")
 	for _, c := range []struct {
-		name string
-		part environments.Part
-	}{{"python", r.Python}, {"sympy", r.Sympy}, {"kernels on GPUs", r.Kernels}} {
+		needed bool
+		name   string
+		part   environments.Part
+	}{{true, "python", r.Python}, {needs.Sympy, "sympy", r.Sympy}, {needs.GPU, "kernels on GPUs", r.Kernels}} {
+		if !c.needed {
+			continue
+		}
 		text := strings.Join(notEmpty(c.part.Version, c.part.Path, c.part.Note), ", ")
 		line(c.part.OK, c.name, text, c.part.Hint)
 		if c.part.OK && c.part.Hint != "" {
-			fmt.Fprintf(&b, "      %-16s -> %s\n", "", escape(c.part.Hint))
+			fmt.Fprintf(b, "      %-16s -> %s\n", "", escape(c.part.Hint))
 		}
 	}
-	b.WriteString("datasets\n")
-	for _, d := range r.Datasets {
-		text := d.Note
-		if d.OK {
-			text = fmt.Sprintf("%d rows, %s, %.16s…, licence %s", d.Rows, d.Source, d.Digest, d.Licence)
-			if len(d.Deviations) > 0 {
-				text += "; not as its publisher has it: " + strings.Join(d.Deviations, "; ")
-			}
-		}
-		line(d.OK, d.Env, text, d.Hint)
-	}
-	b.WriteString("environments\n")
-	for _, e := range r.Environments {
-		line(e.Ready, e.ID, remarks(e), "")
-	}
-	return b.String()
 }
 
 // notEmpty leaves empty texts out.

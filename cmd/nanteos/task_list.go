@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,7 +17,9 @@ func newTaskList(t terminal) *cobra.Command {
 		Use:   "list",
 		Short: "list environments and whether they are ready here",
 		Long: `list shows the environments that this build has, what each needs, and whether it is here. An environment that lacks
-a GPU or sympy works all the same, and is marked so; nanteos doctor tells more.`,
+a GPU or sympy works all the same, and is marked so; nanteos doctor tells more.
+
+One that lacks a dataset only can be tried all the same: task, model eval and devnet do with a small dataset of the program.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			k := kit(t, true)
@@ -48,6 +51,9 @@ func environmentTable(r environments.Report) string {
 			ready = "no"
 		}
 		fmt.Fprintln(&b, strings.TrimRight(fmt.Sprintf("%-14s  %-5s  %-28s  %s", e.ID, ready, needsText(e.Needs), remarks(e)), " "))
+	}
+	if slices.ContainsFunc(r.Environments, func(e environments.Readiness) bool { return slices.Equal(e.Missing, []string{"dataset"}) }) {
+		b.WriteString("\nWithout a dataset, task and devnet do with a small one of the program; nanteos data pull ENV gets the network's.\n")
 	}
 	return b.String()
 }

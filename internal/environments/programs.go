@@ -15,7 +15,7 @@ const exactPython = "3.12."
 func (k *Kit) examinePython(ctx context.Context) (python, sympy Part) {
 	const sympyHint = "pip install sympy==1.14.0 for that Python, or name a folder that has it with NANTEOS_SYMPY"
 	if err := k.python.Ready(ctx); err != nil {
-		return Part{Note: err.Error(), Hint: "install python3 and name it with NANTEOS_GRADER_PYTHON; 3.12 computes what the reference does"}, Part{Note: "needs python"}
+		return Part{Note: err.Error(), Hint: "install Python 3.12, or name one from 3.11 on with NANTEOS_GRADER_PYTHON; 3.12 computes what the reference does"}, Part{Note: "needs python"}
 	}
 	python = Part{OK: true, Version: k.python.Version()}
 	if python.Exact = strings.HasPrefix(python.Version, exactPython); !python.Exact {
