@@ -61,7 +61,7 @@ func newDevnet(t terminal) *cobra.Command {
 					return err
 				}
 			}
-			for _, name := range []string{devnet.FlagSeed, devnet.FlagRules, devnet.FlagBlockTime, devnet.FlagMiners, devnet.FlagCheaters, devnet.FlagValidators, devnet.FlagLogicNet, devnet.FlagEnv} {
+			for _, name := range []string{devnet.FlagSeed, devnet.FlagRules, devnet.FlagBlockTime, devnet.FlagMiners, devnet.FlagCheaters, devnet.FlagValidators, devnet.FlagLogicNet, devnet.FlagEnv, devnet.FlagTrainer} {
 				if cmd.Flags().Changed(name) {
 					cfg.Given = append(cfg.Given, name)
 				}
@@ -81,6 +81,7 @@ func newDevnet(t terminal) *cobra.Command {
 	flags.IntVar(&cfg.Validators, devnet.FlagValidators, cfg.Validators, "number of validators")
 	flags.StringVar(&cfg.Environment, devnet.FlagEnv, cfg.Environment, "environment: sat, or one of nanteos task list")
 	flags.BoolVar(&cfg.LogicNet, devnet.FlagLogicNet, runtime.GOMAXPROCS(0) >= 2, "run a LogicNet on a second subnet of the chain; on where there are two cores")
+	flags.BoolVar(&cfg.Trainer, devnet.FlagTrainer, true, "let the network learn: the trainer publishes a checkpoint after each window; on in sat")
 	flags.StringVar(&cfg.RulesName, devnet.FlagRules, cfg.RulesName, "rules of the network: hardened or reference")
 	flags.Uint64Var(&cfg.Seed, devnet.FlagSeed, cfg.Seed, "seed of all identities")
 	flags.StringVar(&cfg.Data, "data", "", "folder to keep the network in; a temporary one otherwise")
@@ -139,6 +140,7 @@ func newShow(t terminal, n *devnet.Network, f devnetFlags, end func()) func(*sta
 		}
 	}
 	scribe := devnet.NewScribe(slices.Concat(n.Members(), n.LogicMembers()), time.Now(), devnet.Palette{On: t.colour})
+	scribe.Remember(n.Ledger().Picture(time.Now()).Learning.Rewards())
 	fmt.Fprintln(t.out, n.Title())
 	return func(events *status.Subscription) error {
 		return each(events, t.out, end, func(w io.Writer, all []status.Event) error {

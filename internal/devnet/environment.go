@@ -35,13 +35,15 @@ type shape struct {
 	temperature float64
 	// groups bounds the groups that the fastest miner makes in a window.
 	groups int
+	// learning is the same in a network that learns, which needs more to learn from; groups where 0.
+	learning int
 	// blockTime is the least default of the time between blocks.
 	blockTime time.Duration
 }
 
 // shapes are the environments that differ from the others.
 var shapes = map[string]shape{
-	sat:             {maxTokens: 384, temperature: 1, groups: 3},
+	sat:             {maxTokens: 384, temperature: 1, groups: 3, learning: 7},
 	"affine_logic":  {context: 8192, maxTokens: 64, temperature: 0.7, groups: 1, blockTime: time.Second},
 	"affine_trace":  {context: 8192, maxTokens: 64, temperature: 0.7, groups: 1, blockTime: time.Second},
 	"triton_kernel": {context: 16384, maxTokens: 64, temperature: 0.7, groups: 1, blockTime: 2 * time.Second},
@@ -53,6 +55,15 @@ func shapeOf(env string) shape {
 		return s
 	}
 	return shape{context: 8192, maxTokens: 64, temperature: 0.7, groups: 1}
+}
+
+// fastest is how many groups the fastest miner makes in a window at most.
+func (s Settings) fastest() int {
+	shape := shapeOf(s.environment())
+	if s.Trainer && shape.learning > 0 {
+		return shape.learning
+	}
+	return shape.groups
 }
 
 // environment is the environment's id.

@@ -19,7 +19,8 @@ import (
 // Evidence is what is needed to judge a window file again, offline and with the validator's own figures. A devnet leaves it behind:
 //
 //	rules.json              the network's rules
-//	checkpoint/             the model folder with the trainer's metadata.json
+//	checkpoint/             the model folder of the first checkpoint, with the trainer's metadata.json
+//	checkpoint-90/          those of later ones, where the network learns
 //	window-60/report.json   the validator's report of the window
 //	window-60/NAME.parquet  the files of the miners that were judged
 type Evidence struct {
@@ -46,7 +47,7 @@ var ErrNoEvidence = errors.New("no evidence beside the file")
 func ReadEvidence(file string) (Evidence, error) {
 	dir := filepath.Dir(file)
 	root := filepath.Dir(dir)
-	e := Evidence{Checkpoint: filepath.Join(root, checkpointName)}
+	var e Evidence
 	text, err := os.ReadFile(filepath.Join(root, rulesName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return Evidence{}, fmt.Errorf("couldn't find %s: %w", filepath.Join(root, rulesName), ErrNoEvidence)
@@ -67,7 +68,16 @@ func ReadEvidence(file string) (Evidence, error) {
 	if err := json.Unmarshal(text, &e.Report); err != nil {
 		return Evidence{}, fmt.Errorf("couldn't read %s: %w", filepath.Join(dir, reportName), err)
 	}
+	e.Checkpoint = filepath.Join(root, checkpointFolder(e.Report.Checkpoint))
 	return e, nil
+}
+
+// checkpointFolder is where the checkpoint with a label lies in the evidence.
+func checkpointFolder(label int64) string {
+	if label == 0 {
+		return checkpointName
+	}
+	return checkpointName + "-" + strconv.FormatInt(label, 10)
 }
 
 // evidencePlace is where the evidence goes: into the data folder, or into a place in the user's cache that the next run replaces.
@@ -129,20 +139,26 @@ func (n *Network) writeEvidence(place string, wanted map[int64][]int, r *Report)
 	if err := os.WriteFile(filepath.Join(tmp, rulesName), append(text, '\n'), 0o644); err != nil {
 		return err
 	}
-	if err := os.CopyFS(filepath.Join(tmp, checkpointName), os.DirFS(filepath.Join(n.folder.checkpoints(), "checkpoint-0"))); err != nil {
-		return err
-	}
 	for window, miners := range wanted {
 		dir := "window-" + strconv.FormatInt(window, 10)
-		if err := os.Mkdir(filepath.Join(tmp, dir), 0o755); err != nil {
-			return err
-		}
 		report := filepath.Join(n.folder.node(n.ledger.firstValidator()), "reports", dir+".json")
 		text, err := os.ReadFile(report)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // it was long ago; validators keep the last ones
 		}
 		if err != nil {
+			return err
+		}
+		var judged validator.WindowReport
+		if err := json.Unmarshal(text, &judged); err != nil {
+			return fmt.Errorf("couldn't read %s: %w", report, err)
+		}
+		if ok, err := n.copyCheckpoint(tmp, judged.Checkpoint); err != nil {
+			return err
+		} else if !ok {
+			continue // it is not kept any more
+		}
+		if err := os.Mkdir(filepath.Join(tmp, dir), 0o755); err != nil {
 			return err
 		}
 		if err := os.WriteFile(filepath.Join(tmp, dir, reportName), text, 0o644); err != nil {
@@ -173,6 +189,19 @@ func (n *Network) writeEvidence(place string, wanted map[int64][]int, r *Report)
 		}
 	}
 	return os.Rename(tmp, place)
+}
+
+// copyCheckpoint puts a checkpoint into a folder of evidence, unless it is there. ok is false where the network has removed it.
+func (n *Network) copyCheckpoint(root string, label int64) (ok bool, err error) {
+	to := filepath.Join(root, checkpointFolder(label))
+	if _, err := os.Stat(to); err == nil {
+		return true, nil
+	}
+	from := filepath.Join(n.folder.checkpoints(), "checkpoint-"+strconv.FormatInt(label, 10))
+	if _, err := os.Stat(from); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return true, os.CopyFS(to, os.DirFS(from))
 }
 
 // windowFile reads a miner's file as a validator sees it.

@@ -54,6 +54,7 @@ func (f *folder) models() string        { return filepath.Join(f.root, "models")
 func (f *folder) node(n string) string  { return filepath.Join(f.root, "nodes", n) }
 func (f *folder) evidenceDir() string   { return filepath.Join(f.root, "evidence") }
 func (f *folder) join() string          { return filepath.Join(f.root, "join") }
+func (f *folder) curve() string         { return filepath.Join(f.root, "learning.json") }
 func (f *folder) other(n string) string { return filepath.Join(f.models(), n) }
 
 // openFolder locks the data folder and reads or makes the network's settings.

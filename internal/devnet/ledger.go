@@ -26,6 +26,7 @@ type Ledger struct {
 	judged map[string][]int64 // windows by validator, in order
 	set    map[string]int64   // the newest window with weights, by validator
 	totals Totals
+	curve  curve
 }
 
 // Standing is what is known of one member.
@@ -85,6 +86,8 @@ type Picture struct {
 	Rollouts, Tokens float64
 	Totals           Totals
 	Members          []Standing
+	// Learning is what was learnt so far, nil before the first checkpoint that came of it.
+	Learning *Learning
 }
 
 // NewLedger makes the ledger of members. first is the first window that can be mined.
@@ -128,6 +131,7 @@ func (l *Ledger) Emit(e status.Event) {
 		}
 		return
 	}
+	l.curve.take(s, e, l.rules.WindowLength)
 	switch e.Kind {
 	case status.Start:
 		s.Running = true
@@ -250,7 +254,26 @@ func (l *Ledger) Picture(now time.Time) Picture {
 	for _, name := range l.order {
 		p.Members = append(p.Members, *l.rows[name])
 	}
+	p.Learning = l.curve.learning()
 	return p
+}
+
+// Remember takes the curve of an earlier run in.
+func (l *Ledger) Remember(lessons []Lesson) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.curve.lessons = lessons
+}
+
+// Lessons returns the curve if it has changed since it was asked for last.
+func (l *Ledger) Lessons() (lessons []Lesson, changed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.curve.changed {
+		return nil, false
+	}
+	l.curve.changed = false
+	return slices.Clone(l.curve.lessons), true
 }
 
 // Weighted returns the members that have a weight, the largest first.

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/nanteos/nanteos/internal/node/trainer"
 	"github.com/nanteos/nanteos/internal/status"
 )
 
@@ -59,6 +61,15 @@ type Scribe struct {
 	logicNames map[int]string
 	named      *strings.Replacer
 	width      int
+	curve      []float64 // mean rewards of the last windows
+}
+
+// linesCurve is how many windows the curve in a line shows.
+const linesCurve = 24
+
+// Remember takes up the curve of an earlier run.
+func (s *Scribe) Remember(rewards []float64) {
+	s.curve = slices.Clone(rewards[max(0, len(rewards)-linesCurve):])
 }
 
 // NewScribe makes a scribe who knows the members by name.
@@ -152,6 +163,20 @@ func (s *Scribe) text(e status.Event) string {
 			return p.Yellow(fmt.Sprintf("left %s of %s unscored, %s", e.Text, s.nameOf(e.Hotkey), join(": ", e.Check, e.Reason)))
 		}
 		return fmt.Sprintf("gave %s %.3f for %s, %s", s.nameOf(e.Hotkey), *e.Reward, e.Text, join(": ", e.Check, e.Reason))
+	case status.Trained:
+		text := fmt.Sprintf("window %d: learnt from %s%s in %.1fs", e.Window, count(e.Valid, "group"), reward(e.Reward), e.Seconds)
+		if e.Reward != nil {
+			if s.curve = append(s.curve, *e.Reward); len(s.curve) > linesCurve {
+				s.curve = s.curve[1:]
+			}
+			text += "  " + Sparkline(s.curve, linesCurve)
+		}
+		return text
+	case status.Published:
+		if u, ok := e.Report.(trainer.Upload); ok {
+			return "published " + publishedText(e.Window, &u)
+		}
+		return fmt.Sprintf("published checkpoint %d as %s", e.Window, e.Text)
 	case status.Exposed:
 		return fmt.Sprintf("lets others take part on %s, as %s tells them", e.Text, e.File)
 	}

@@ -27,6 +27,7 @@ func NewLive(n *Network, v Verbosity, p Palette, in io.Reader, out io.Writer, en
 	if n.logic != nil {
 		s.logic = n.logic.report
 	}
+	s.scribe.Remember(s.ledger.Picture(time.Now()).Learning.Rewards())
 	s.scribe.Palette = Palette{} // the screen cuts lines, and paints them afterwards
 	s.picture = s.ledger.Picture(time.Now())
 	return &Live{tea.NewProgram(s, tea.WithAltScreen(), tea.WithInput(in), tea.WithOutput(out), tea.WithoutSignalHandler())}
@@ -112,7 +113,7 @@ func (s *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 
 // note writes an event into the log. Verdicts have their place in the table.
 func (s *screen) note(e status.Event) {
-	if !s.verbosity.Shows(e, s.first) || s.verbosity == 0 && (e.Kind == status.Upload || e.Kind == status.Verdict && e.Accepted != nil && (*e.Accepted || e.Check == "no_file")) {
+	if !s.verbosity.Shows(e, s.first) || s.verbosity == 0 && (e.Kind == status.Upload || e.Kind == status.Published || e.Kind == status.Verdict && e.Accepted != nil && (*e.Accepted || e.Check == "no_file")) {
 		return
 	}
 	n := note{text: plain(s.scribe.Line(e)), paint: func(t string) string { return t }}
@@ -146,6 +147,7 @@ func (s *screen) View() string {
 			lines = append(lines, cut(s.validator(m), s.width))
 		}
 	}
+	lines = append(lines, s.learning(p)...)
 	lines = append(lines, cut(s.sums(p), s.width))
 	if s.logic != nil {
 		lines = append(lines, cut(s.logic().Line(), s.width))
@@ -259,6 +261,20 @@ func (s *screen) validator(m Standing) string {
 		return fmt.Sprintf("%s: judging window %d", m.Name, m.Window)
 	}
 	return fmt.Sprintf("%s: window %d, %s", m.Name, m.Window, m.Phase)
+}
+
+// learning is the trainer's part: the curve, and what it does.
+func (s *screen) learning(p Picture) (lines []string) {
+	if p.Learning == nil {
+		return nil
+	}
+	if len(p.Learning.Windows) > 0 {
+		lines = append(lines, s.palette.Green(p.Learning.Line(s.width)))
+	}
+	if u, label := p.Learning.Newest(); u != nil {
+		lines = append(lines, cut("trainer: "+publishedText(label, u), s.width))
+	}
+	return lines
 }
 
 func (s *screen) sums(p Picture) string {

@@ -68,7 +68,7 @@ func (s Settings) Members() []Member {
 		members = append(members, Member{Name: fmt.Sprintf("validator-%d", i+1), Role: Validator, Stake: uint64(1000+i) * rao})
 	}
 	for i := range s.Miners {
-		members = append(members, Member{Name: fmt.Sprintf("miner-%d", i+1), Role: Miner, Kind: Honest, Groups: max(1, shapeOf(s.environment()).groups-i)})
+		members = append(members, Member{Name: fmt.Sprintf("miner-%d", i+1), Role: Miner, Kind: Honest, Groups: max(1, s.fastest()-i)})
 	}
 	count := map[string]int{}
 	for _, kind := range s.Cheaters {

@@ -66,6 +66,7 @@ func Open(ctx context.Context, cfg Config, registry *status.Registry) (_ *Networ
 	}
 	n := &Network{cfg: cfg, folder: f, rules: f.rules, members: f.made.Members(), registry: registry, first: f.rules.WindowLength, began: began}
 	n.ledger = NewLedger(n.members, n.rules, n.first)
+	n.openCurve()
 	n.environments = &node.Environments{Tools: cfg.Tools}
 	defer func() {
 		if err != nil {

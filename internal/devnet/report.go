@@ -31,6 +31,8 @@ type Report struct {
 	Miners []MinerReport `json:"miners"`
 	// LogicNet is what came of the second subnet, nil where there is none.
 	LogicNet *LogicReport `json:"logicnet,omitempty"`
+	// Learning is what the network has learnt, in earlier runs too, nil where nothing was.
+	Learning *Learning `json:"learning,omitempty"`
 	// Evidence is the folder with the last window files and what is needed to explain them.
 	Evidence string `json:"evidence,omitempty"`
 }
@@ -72,7 +74,7 @@ func (n *Network) report() Report {
 		Environment: n.folder.made.environment(), Dataset: n.folder.made.Dataset, Continued: !n.folder.fresh,
 		Seconds: p.Elapsed.Seconds(), FirstWeights: p.Totals.FirstWeights.Seconds(), Totals: p.Totals, Head: p.Head, PeakMemory: peakMemory(),
 	}
-	r.LogicNet = n.logic.report()
+	r.LogicNet, r.Learning = n.logic.report(), p.Learning
 	if !n.folder.temporary {
 		r.Data = n.folder.root
 	}

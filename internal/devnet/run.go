@@ -110,6 +110,7 @@ func (n *Network) Run(ctx context.Context) (Report, error) {
 	err := n.wait(ended, ending, &alive)
 	// What was told while the roles ended is still in the queue.
 	n.drain(events)
+	err = errors.Join(err, n.keepCurve())
 	report := n.report()
 	if err == nil && n.cfg.Windows > 0 && ctx.Err() == nil {
 		err = errors.Join(report.check(), report.LogicNet.check())
@@ -175,6 +176,9 @@ func (n *Network) book(ctx context.Context, events *status.Subscription) error {
 		}
 		for _, e := range all {
 			n.ledger.Emit(e)
+		}
+		if err := n.keepCurve(); err != nil {
+			return err
 		}
 		if n.cfg.Windows == 0 {
 			continue

@@ -35,6 +35,10 @@ func (r Report) Text(p Palette, width int, program string) string {
 		line("%s", row)
 	}
 	r.reasons(&b, p, width, name)
+	if r.Learning != nil {
+		line("")
+		b.WriteString(r.Learning.Text(p, width))
+	}
 	if r.LogicNet != nil {
 		line("")
 		b.WriteString(r.LogicNet.Text(p, width))

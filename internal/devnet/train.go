@@ -11,6 +11,7 @@ import (
 	"github.com/nanteos/nanteos/internal/engine"
 	"github.com/nanteos/nanteos/internal/node"
 	"github.com/nanteos/nanteos/internal/node/trainer"
+	"github.com/nanteos/nanteos/internal/status"
 )
 
 // How a network learns. Of the settings of the reference, which are made for models a thousand times larger, the learning rate is too small and a step too large to
@@ -20,8 +21,8 @@ const (
 	learningRate = 2e-4
 	warmUp       = 2
 	// stepBatches micro-batches of batchSize rollouts make an optimizer step.
-	batchSize   = 16
-	stepBatches = 6
+	batchSize   = 8
+	stepBatches = 12
 	// patches follow a whole checkpoint.
 	patches = 10
 )
@@ -32,6 +33,7 @@ func trainSettings() trainer.Settings {
 	s.GRPO.KL, s.GRPO.MicroBatch, s.GRPO.Accumulation = 0, batchSize, stepBatches
 	s.Filters.MaxGroups, s.GroupsPerEpoch = 64, 64
 	s.ReplayWindows, s.Recent = 1, 1
+	s.JudgedOnly = true // all files are judged in every window, but of those who failed in the one before
 	const planned = 100 // windows; what comes after is no different
 	s.Schedule = grpo.Schedule{Peak: learningRate, Floor: learningRate, Total: planned, Warmup: float64(warmUp) / planned}
 	return s
@@ -45,7 +47,7 @@ func (n *Network) trainer(m Member) (func(context.Context) error, error) {
 	}
 	publisher, err := checkpoint.NewPublisher(checkpoint.PublisherConfig{
 		Bucket: own, Trainer: m.Hotkey, Dir: filepath.Join(n.dir(m), "published"), WindowLength: n.rules.WindowLength, Interval: patches,
-		Retention: checkpoint.Retention{First: 1, Full: 2, Delta: patches}, Pause: n.folder.made.BlockTime,
+		Retention: checkpoint.Retention{First: 1, Full: 3, Delta: patches + 2}, Pause: n.folder.made.BlockTime,
 	})
 	if err != nil {
 		return nil, err
@@ -77,4 +79,22 @@ func (n *Network) trainer(m Member) (func(context.Context) error, error) {
 		}
 		return nil
 	}, nil
+}
+
+// openCurve takes up the curve of a network that is continued.
+func (n *Network) openCurve() {
+	lessons, err := readCurve(n.folder.curve())
+	if err != nil { // it is for people: the training itself is elsewhere
+		n.registry.Emit(status.Event{Kind: status.Fault, Node: "devnet", Reason: err.Error(), Hint: "it begins anew"})
+	}
+	n.ledger.Remember(lessons)
+}
+
+// keepCurve writes the curve of a network that is kept, where it has changed.
+func (n *Network) keepCurve() error {
+	lessons, changed := n.ledger.Lessons()
+	if !changed || n.folder.temporary || !n.folder.made.Trainer {
+		return nil
+	}
+	return writeCurve(n.folder.curve(), lessons)
 }
