@@ -49,9 +49,10 @@ type Cache struct {
 
 	pause time.Duration // before the second attempt at a file
 
-	// Tests stop here, and fill the disk.
+	// Tests stop here, fill the disk, and do without its certainty.
 	probe func(step string)
 	full  func(path string, r io.Reader) io.Reader
+	hasty bool
 }
 
 func (c *Cache) step(name string) {
@@ -182,6 +183,9 @@ func (c *Cache) install(ctx context.Context, staging string, window int64, train
 	target := c.folder(window)
 	for attempt := 0; ; attempt++ {
 		err := os.Rename(staging, target)
+		if err == nil && c.hasty {
+			return nil
+		}
 		if err == nil {
 			return syncDir(c.dir)
 		}

@@ -114,6 +114,7 @@ func (c *scenario) fetch(t *testing.T, b bucket.Bucket, dir string, window int64
 	if err != nil {
 		t.Fatal(err)
 	}
+	cache.hasty = true
 	better, stricter := c.better(t, dir, window), c.stricter(window, want)
 	got, err := cache.Fetch(t.Context(), b, window, nil)
 	for _, name := range names(t, dir) {

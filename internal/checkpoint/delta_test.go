@@ -349,7 +349,7 @@ func TestChainRefuses(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			h := newHistory(t, 3)
 			c.spoil(t, h)
-			cache := newCache(t, Limits{})
+			cache := hasty(t, Limits{})
 			got, err := cache.Fetch(t.Context(), h, 90, trainerKey())
 			if !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)

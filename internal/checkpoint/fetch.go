@@ -253,11 +253,11 @@ func (f *fetch) whole(ctx context.Context, m *signed) error {
 			return err
 		}
 	}
-	if err := writeFile(filepath.Join(staging, metadataName), bytes.NewReader(m.text)); err != nil {
+	if err := f.c.write(filepath.Join(staging, metadataName), bytes.NewReader(m.text)); err != nil {
 		return err
 	}
 	if len(m.signature) > 0 {
-		if err := writeFile(filepath.Join(staging, signatureName), bytes.NewReader(m.signature)); err != nil {
+		if err := f.c.write(filepath.Join(staging, signatureName), bytes.NewReader(m.signature)); err != nil {
 			return err
 		}
 	}
@@ -270,8 +270,10 @@ func (f *fetch) whole(ctx context.Context, m *signed) error {
 
 // finish puts a complete staging folder into its place, and forgets the fetched files that it was made of.
 func (f *fetch) finish(ctx context.Context, staging string, window int64, taken []string) error {
-	if err := syncDir(staging); err != nil {
-		return err
+	if !f.c.hasty {
+		if err := syncTree(staging); err != nil {
+			return err
+		}
 	}
 	f.c.step("staged")
 	if err := f.c.install(ctx, staging, window, f.trainer); err != nil {

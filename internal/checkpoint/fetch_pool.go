@@ -111,7 +111,7 @@ func bring(from, to string) error {
 		return err
 	}
 	defer in.Close()
-	return writeFile(to, in)
+	return fillFile(to, in)
 }
 
 // pool makes sure that a file lies in the pool, whole and checked.
@@ -257,28 +257,53 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// write writes a file and makes sure that it is on disk. Tests fill the disk here.
+// write writes a file; syncTree makes sure that it is on disk. Tests fill the disk here.
 func (c *Cache) write(path string, r io.Reader) error {
 	if c.full != nil {
 		r = c.full(path, r)
 	}
-	return writeFile(path, r)
+	return fillFile(path, r)
 }
 
-// writeFile writes a file and makes sure that it is on disk.
-func writeFile(path string, r io.Reader) error {
+func fillFile(path string, r io.Reader) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	_, err = io.Copy(f, r)
-	if err == nil {
-		err = f.Sync()
-	}
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
 	}
 	return err
+}
+
+// writeFile writes a file and makes sure that it is on disk.
+func writeFile(path string, r io.Reader) error {
+	if err := fillFile(path, r); err != nil {
+		return err
+	}
+	return syncFile(path)
+}
+
+// syncFile makes a file durable, syncTree all of a folder: before the folder gets the name under which it is used.
+func syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+func syncTree(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir():
+			return syncDir(path)
+		}
+		return syncFile(path)
+	})
 }
 
 // syncDir makes a folder's entries durable.
