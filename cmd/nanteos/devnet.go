@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"syscall"
 	"time"
@@ -92,10 +94,17 @@ func newDevnet(t terminal) *cobra.Command {
 	return cmd
 }
 
+// memoryGoal is where garbage is collected more often. What is alive at a time is less than half of it; models and activations that come and go in each
+// window would otherwise double it.
+const memoryGoal = 512 << 20
+
 // runDevnet opens the network, shows it while it runs, and tells what came of it.
 func runDevnet(ctx context.Context, t terminal, cfg devnet.Config, f devnetFlags) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 { // GOMEMLIMIT goes before
+		defer debug.SetMemoryLimit(debug.SetMemoryLimit(memoryGoal))
+	}
 	registry := status.New(status.Options{})
 	events := registry.Subscribe(1 << 14)
 	n, err := devnet.Open(ctx, cfg, registry)

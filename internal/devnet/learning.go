@@ -282,19 +282,20 @@ func (l *Learning) Text(p Palette, width int) string {
 		p.Dim(" (95 %)") + "\n" + Sparkline(l.Rewards(), width) + "\n"
 	text += fmt.Sprintf("%s published", count(l.Checkpoints, "checkpoint"))
 	if l.Patches > 0 {
-		text += fmt.Sprintf(", %s of %s on average; whole ones have %s", count(l.Patches, "patch"), kilobytes(l.PatchBytes), kilobytes(l.FullBytes))
+		text += fmt.Sprintf(", %d as patches of %s on average (model %s)", l.Patches, kilobytes(l.PatchBytes), kilobytes(l.FullBytes))
 	}
 	return text + "\n"
 }
 
-// PublishedText says how a checkpoint went.
+// publishedText says how a checkpoint went.
 func publishedText(label int64, u *trainer.Upload) string {
-	text := fmt.Sprintf("checkpoint %d as %s, %s", label, u.Type, kilobytes(u.Bytes))
+	size := kilobytes(u.Bytes)
 	if u.Type == deltaType {
-		text += " of " + kilobytes(u.FullBytes)
+		size = fmt.Sprintf("%.0f of %s", float64(u.Bytes)/1000, kilobytes(u.FullBytes))
 	}
+	text := fmt.Sprintf("checkpoint %d as %s, %s", label, u.Type, size)
 	if u.Parameters > 0 {
-		text += fmt.Sprintf(", %s of the weights changed", percent(float64(u.Changed)/float64(u.Parameters)))
+		text += fmt.Sprintf(", %s of weights changed", percent(float64(u.Changed)/float64(u.Parameters)))
 	}
 	return text
 }
