@@ -58,6 +58,6 @@ func newRoot(t terminal) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("couldn't read flags: %w", err), cmd.CommandPath()}
 	})
-	root.AddCommand(newDevnet(t), newMine(t), newValidate(t), newPreflight(t), newExplain(t), newModel(t), newData(t), newTask(t), newDoctor(t), newWallet(t), newSubnet(t), newLogicnet(t), newVersion(t))
+	root.AddCommand(newDevnet(t), newMine(t), newValidate(t), newTrain(t), newPreflight(t), newExplain(t), newModel(t), newData(t), newTask(t), newDoctor(t), newWallet(t), newSubnet(t), newLogicnet(t), newVersion(t))
 	return root
 }

@@ -67,6 +67,8 @@ type Config struct {
 	Store Store
 	// Environments is what the environments of tasks need of this machine.
 	Environments Environments
+	// Training is what a trainer is told.
+	Training Training
 }
 
 // Environments is what environments need of this machine. What the KERNEL_ variables and GRAIL_GPU_EVAL say is read where it is used, as the Python
@@ -130,6 +132,10 @@ const maxThreads = 4096
 
 // Variables lists everything that is read, in the order of .env.example.
 func Variables() []Variable {
+	return append(variables(), trainingVariables()...)
+}
+
+func variables() []Variable {
 	return []Variable{
 		{Name: "NANTEOS_ISA", Example: "avx2", Text: "instruction set of the engine: avx512, avx2 or generic; the fastest otherwise",
 			read: func(c *Config, v string) error {

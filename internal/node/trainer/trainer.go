@@ -48,6 +48,8 @@ type Config struct {
 	Initial string
 	// Adopted is the label under which Initial is in the bucket already, nil where it is to be published first.
 	Adopted *int64
+	// Latest is the label of the newest checkpoint that an earlier training has left in the bucket, nil for none: this one's labels come after it.
+	Latest *int64
 	// Metadata is what every checkpoint says of the network: environment, sampling, thinking mode, model name, build.
 	Metadata checkpoint.Metadata
 
@@ -189,15 +191,16 @@ func (t *Trainer) begin(ctx context.Context) (err error) {
 	return t.keep(ctx, first, t.replay)
 }
 
-// now is the window in progress. The chain is asked until it answers.
+// now is the window in progress, the first one that no checkpoint is named after. The chain is asked until it answers.
 func (t *Trainer) now(ctx context.Context) (int64, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	h, ok := <-node.Follow(ctx, t.cfg.Chain, t.patience(), t.silence)
-	if !ok {
-		return 0, fmt.Errorf("couldn't begin training: %w", ctx.Err())
+	for h := range node.Follow(ctx, t.cfg.Chain, t.patience(), t.silence) {
+		if w := t.windowOf(int64(h.Number)); t.cfg.Latest == nil || w > *t.cfg.Latest {
+			return w, nil
+		}
 	}
-	return t.windowOf(int64(h.Number)), nil
+	return 0, fmt.Errorf("couldn't begin training: %w", ctx.Err())
 }
 
 // patience is how long no block may come before the subscription is made anew.

@@ -92,6 +92,16 @@ func TestWholeWindows(t *testing.T) {
 		if want := []string{w.address(honest), w.address(quick)}; !slices.Equal(list.EligibleHotkeys, want) {
 			t.Errorf("trusts %v, want %v", list.EligibleHotkeys, want)
 		}
+		if len(list.Files) != 2 { // those that passed, in the version that was judged
+			t.Errorf("vouches for the files %v", list.Files)
+		}
+		for _, m := range []int{honest, quick} {
+			info, err := w.buckets[m].Head(context.Background(), bucket.WindowKey(w.address(m), 30))
+			w.check(err)
+			if want := (score.TrustedFile{ETag: info.ETag, Size: info.Size}); list.Files[w.address(m)] != want {
+				t.Errorf("vouches for %v of UID %d, want %v", list.Files[w.address(m)], m, want)
+			}
+		}
 		if gaps := w.log.of(status.Skipped); len(gaps) != 0 {
 			t.Errorf("skipped %v", gaps)
 		}
