@@ -33,7 +33,8 @@ a randomness beacon, an S3 store, a trainer's model, a validator, honest miners 
 cheaters that must be caught. No GPU, wallet, bucket or network is needed.
 
 A window has 30 blocks. Miners make groups of 16 rollouts and upload a file before the window's end; the
-validator checks it in the next window and sets weights.
+validator checks it in the next window and sets weights. The trainer learns from what was accepted and publishes the
+next checkpoint, so rewards rise from window to window. --trainer=false leaves the model as it is.
 
 Beside it, on a second subnet of the same chain, runs a LogicNet: a validator that asks questions, miners on a small
 model and with an exact solver, and three that try to earn without work. --logicnet=false leaves it out.

@@ -13,6 +13,11 @@
 // ends with its context, or when the wanted number of windows was judged. A folder that is opened again goes on where it was: with the same
 // chain, weights, histories and journals, also after kill -9.
 //
+// # Learning
+//
+// With [Settings.Trainer] the trainer of package node/trainer runs too: after each window it learns from what the validators accepted and publishes the next
+// checkpoint, mostly as a patch. It takes turns with the nodes on the shared processor. [Learning] is the curve, made of events and kept in the data folder.
+//
 // # Cheaters
 //
 // A cheater is an honest miner whose worker is wrapped (see [Cheats]) and whose preflight is off. Each breaks one promise of the
