@@ -224,7 +224,7 @@ class Trainer:
         except Refused:
             raise
         except Exception as e:
-            raise Refused("model", "couldn't build the model of %s: %s: %s" % (folder, type(e).__name__, e))
+            raise Refused("model", "couldn't build the model of %s: %s: %s" % (folder, type(e).__name__, (str(e).splitlines() or [""])[0]))
         causal.tie_weights()
         causal.train()
         if not o.get("keep_activations"):

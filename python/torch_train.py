@@ -124,7 +124,11 @@ def launch(text):
     if missing:
         write_frame(1, {"error": {"kind": "missing", "text": "%s has no %s" % (sys.executable, ", ".join(missing))}})
         return 1
-    n = json.loads(text)["processes"]
+    options = json.loads(text)
+    n = options["processes"]
+    if options.get("device") not in ("", None, "cpu", "cuda"):
+        write_frame(1, {"error": {"kind": "missing", "text": "device %r is not known, want cuda or cpu" % options["device"]}})
+        return 1
     if n == 1:
         return work(text)
     if os.path.exists("/sys/class/net/lo"):  # all ranks are on this machine
@@ -181,10 +185,8 @@ class Worker:
                 raise Refused("missing", "%d processes need a GPU each, PyTorch sees %d" % (self.world, torch.cuda.device_count()))
             self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
             torch.cuda.set_device(self.device)
-        elif device == "cpu":
-            self.device = torch.device("cpu")
         else:
-            raise Refused("missing", "device %r is not known, want cuda or cpu" % device)
+            self.device = torch.device("cpu")
         forever = datetime.timedelta(days=365)  # between two commands; those who wait for a command have deadlines of their own
         if self.world > 1:
             dist.init_process_group("cpu:gloo,cuda:nccl" if device == "cuda" else "gloo", timeout=forever)

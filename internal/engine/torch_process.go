@@ -210,7 +210,11 @@ func (p *torchProcess) await(ctx context.Context, timer *time.Timer) exchanged {
 		p.pending = nil
 		if x.err != nil {
 			p.kill()
-			p.dead = fmt.Errorf("%w: %v%s", ErrTorchDied, x.err, p.log.last())
+			why := x.err.Error()
+			if errors.Is(x.err, io.EOF) || errors.Is(x.err, io.ErrUnexpectedEOF) {
+				why = "it closed its pipe"
+			}
+			p.dead = fmt.Errorf("%w: %s%s", ErrTorchDied, why, p.log.last())
 			x.err = p.dead
 			if p.log.memory() {
 				p.dead = fmt.Errorf("%w: %w", p.dead, ErrTorchMemory)

@@ -38,7 +38,7 @@ func (t *Trainer) SaveState(path string) error {
 }
 
 // LoadState takes up a run that SaveState left, on a trainer of the same
-// configuration.
+// configuration. A gradient that Accumulate began is dropped.
 func (t *Trainer) LoadState(path string) error {
 	f, err := safetensors.Open(path)
 	if err != nil {
@@ -66,7 +66,7 @@ func (t *Trainer) LoadState(path string) error {
 	copy(t.theta, read[0])
 	copy(t.m, read[1])
 	copy(t.v, read[2])
-	t.steps = steps
+	t.steps, t.open = steps, false
 	t.repackAll()
 	return nil
 }

@@ -218,7 +218,9 @@ func (t *Trainer) Gradient(batch []Example, loss LossFunc) (Metrics, error) {
 }
 
 // Loss computes the weighted mean cross-entropy of a batch, without a gradient.
-func (t *Trainer) Loss(batch []Example) (Metrics, error) { return t.evaluate(batch, objective{}, false, false) }
+func (t *Trainer) Loss(batch []Example) (Metrics, error) {
+	return t.evaluate(batch, objective{}, false, false)
+}
 
 // evaluate runs the model over a batch. With backward the gradient is added to the lanes, which are emptied before unless
 // open, and where reduce is set it is summed over them.
