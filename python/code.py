@@ -12,6 +12,10 @@ objects. What is done so that foreign code can't write its own verdict:
 * `().__class__.__mro__[1].__subclasses__()` and its kind reach modules that have lost what is dangerous: os and posix are emptied, the importer can
   make no new copies of built-in modules;
 * our functions use a private copy of the built-ins and functions of C that were taken before, so patched built-ins or a patched json change nothing;
+* a function of C that is called from nowhere in Python (an exception whose __str__ is partial(exec, ...), a finaliser, a collection, a warning, the alarm) has
+  the innermost function of ours for its own: exec, globals and locals mean that one's. So every function of ours under which foreign code can act is made
+  by isolated(): its globals are nothing, its locals are no secrets and can't be assigned from outside; the collector is on in them only;
+* sys.monitoring is emptied, for it would call foreign code at each call and return of ours;
 * the result counts only with the token of the job, which is in a local variable of a frame of ours and nowhere else;
 * a process that ends early (os._exit, a crash, a signal) has no result, and a job without result has failed all its tests;
 * the kernel's filter of system calls leaves compute, memory and writing to the open pipe.
@@ -24,11 +28,13 @@ equal to everything, are fooled: that is the reference's rule.
 import __future__
 import _json
 import builtins
-import gc
+import functools
 import sys
 import types
 from _signal import ITIMER_REAL, SIGALRM, alarm, setitimer, signal
+from gc import disable, enable
 from sys import _getframe, addaudithook
+from time import monotonic
 
 FUTURE = __future__.annotations.compiler_flag
 MESSAGE = 1000  # code points of an exception's message that are kept
@@ -130,8 +136,24 @@ def verdict(passed, total, status, error, results):
 type_name = type.__dict__["__name__"].__get__  # whatever a metaclass says
 
 
+def isolated(text, name, **known):
+    """A function that is made from a text and knows nothing else than what it is given."""
+    space = {"__builtins__": {k: getattr(builtins, k) for k in "ImportError abs bool bytearray bytes float int isinstance str type".split()}, **known}
+    exec(text, space)
+    return space[name]
+
+
+def enclosed(text, **known):
+    """The function that a text defines as f inside another one, which is given what f knows: f has no globals, so that nothing that is called under it can change it."""
+    lines = ["def make(%s):" % ", ".join(known)] + ["    " + line for line in text.strip().splitlines()] + ["    return f"]
+    space = {"__builtins__": {"__import__": __import__}}  # which functions of C want: compile loads unicodedata
+    exec("\n".join(lines), space)
+    make = space.pop("make")
+    return make(**known)
+
+
 def message(e):
-    """An exception's text, bounded. It is foreign code that answers, so it may do anything but return something else than a str."""
+    """The text of an exception, bounded. If foreign code may have made it, nothing follows but the end of the job."""
     try:
         return ("%s" % (e,))[:MESSAGE]
     except BaseException:
@@ -142,48 +164,78 @@ def describe(e):
     return "%s: %s" % (type_name(type(e)), message(e))
 
 
+# One program: None if it ended well, else the error. Whatever is left of it when it has ended goes while f is the innermost function of ours: its objects with their
+# finalisers, signals on their way, and collections that are due. After that nothing foreign acts until the next program. No function of Python is among what f
+# knows: whoever has one can give it other code. The name in front of an exception's text makes an exact str of whatever its __str__ returns.
+RUN = """
+def f(text):
+    if module:
+        made = modules["solution"] = module("solution")
+        space, made = made.__dict__, None
+    else:
+        space = {}
+    space["__builtins__"] = dict(table)
+    error, began = None, clock()
+    try:
+        try:
+            collect()
+            if again:
+                setitimer(real, seconds, again)
+            else:
+                alarm(seconds)
+            execute(compile(text, "<string>", "exec", flags, True), space)
+        finally:
+            if again:
+                setitimer(real, 0)
+            else:
+                alarm(0)
+    except stopped:
+        error = "Timeout"
+    except anything as e:
+        name = type_name(type(e))
+        try:
+            error = ("%s: %s" % (name, e))[: length(name) + 2 + most]
+        except anything:
+            error = name + ": ?"
+    if again and clock() - began >= seconds:
+        error = "Timeout"
+    while True:
+        try:
+            if again:
+                setitimer(real, 0)
+            else:
+                alarm(0)
+            space = None
+            modules.pop("solution", None)
+            rest()
+            for _ in twice:
+                pass
+            return error
+        except anything:
+            pass
+"""
+
+RING = """
+def f(signum):
+    raise stopped("Test timed out")
+"""
+
+
 def runner(seconds, hardened):
     """Closes the ways out of foreign code and returns the function that runs one program: None if it ended well, else the error."""
     stopped = make_timeout(BaseException if hardened else Exception)
-    fired = []
-
-    def on_alarm(signum, frame):
-        fired.append(1)
-        raise stopped("Test timed out")
-
-    signal(SIGALRM, on_alarm)
-    namespace = namespaces(hardened)
+    # The interrupted frame is an argument of a handler, and no function of Python may have it: of max(signum, frame, key=ring) ring sees signum alone.
+    signal(SIGALRM, functools.partial(max, key=enclosed(RING, stopped=stopped)))
+    run = enclosed(
+        RUN, clock=monotonic, collect=enable, rest=disable, setitimer=setitimer, alarm=alarm, real=ITIMER_REAL, execute=exec, compile=compile, flags=FUTURE,
+        seconds=seconds if hardened else int(seconds), again=0.05 if hardened else 0,  # again and again: a timeout that is caught comes back
+        module=types.ModuleType if hardened else None,  # a module such as any other, known by its name to dataclasses
+        table=TABLES[hardened], dict=dict, modules=sys.modules, stopped=stopped, anything=BaseException, type=type, type_name=type_name, length=len,
+        most=MESSAGE, twice=(1, 2),
+    )
     sys.setrecursionlimit(1000 + depth() - FRAMES_BELOW)
     lock_down()
     watch()
-
-    def run(text):
-        fired.clear()
-        try:
-            try:
-                space = namespace()
-                if hardened:
-                    setitimer(ITIMER_REAL, seconds, 0.05)  # again and again: a timeout that is caught comes back
-                else:
-                    alarm(int(seconds))
-                exec(source(text), space)
-            finally:
-                if hardened:
-                    setitimer(ITIMER_REAL, 0)
-                else:
-                    alarm(0)
-            if hardened and fired:
-                return "Timeout"
-            return None
-        except stopped:
-            return "Timeout"
-        except BaseException as e:
-            if hardened and fired:
-                return "Timeout"
-            return describe(e)
-        finally:
-            space = None
-
     return run
 
 
@@ -239,13 +291,6 @@ def sum(iterable, /, start=0):
 """
 
 
-def isolated(text, name, **known):
-    """A function that is made from a text and knows nothing else than what it is given."""
-    space = {"__builtins__": {k: getattr(builtins, k) for k in "ImportError abs bool bytearray bytes float int isinstance str type".split()}, **known}
-    exec(text, space)
-    return space[name]
-
-
 TABLES = {}  # of built-ins, for plain and for hardened rules
 
 
@@ -263,22 +308,6 @@ def tables(hardened):
     return table
 
 
-def namespaces(hardened):
-    """Returns the function that makes a fresh namespace for one program."""
-    table, module, modules = TABLES[hardened], types.ModuleType, sys.modules
-
-    def plain():
-        return {"__builtins__": dict(table)}
-
-    def solution():  # a module such as any other, known by its name to dataclasses
-        made = modules["solution"] = module("solution")
-        space = made.__dict__
-        space["__builtins__"] = dict(table)
-        return space
-
-    return solution if hardened else plain
-
-
 def small_sys():
     """Stands for sys under hardened rules: what programs compute with, and no way to anything."""
     made = types.ModuleType("sys")
@@ -292,12 +321,12 @@ def small_sys():
 EVENTS = frozenset(
     "sys._getframe sys._current_frames sys._current_exceptions sys.settrace sys.setprofile sys.addaudithook gc.get_objects gc.get_referrers "
     "gc.get_referents code.__new__ marshal.load marshal.loads open os.system os.exec os.fork os.forkpty os.posix_spawn os.kill os.killpg "
-    "subprocess.Popen socket.__new__ shutil.rmtree _thread.start_new_thread _thread.start_joinable_thread".split()
+    "subprocess.Popen socket.__new__ shutil.rmtree _thread.start_new_thread _thread.start_joinable_thread sys.monitoring.register_callback".split()
 )
 FRAME_OF = frozenset("tb_frame gi_frame cr_frame ag_frame".split())
 EMPTIED = "os posix gc marshal signal _signal resource select fcntl mmap ctypes _ctypes threading subprocess _posixsubprocess".split()
 UNMADE = "create_builtin create_dynamic exec_builtin exec_dynamic init_frozen get_frozen_object".split()
-UNTRACED = "_getframe _current_frames _current_exceptions settrace setprofile gettrace getprofile call_tracing addaudithook _clear_type_cache".split()
+UNTRACED = "_getframe _current_frames _current_exceptions settrace setprofile gettrace getprofile call_tracing addaudithook _clear_type_cache _settraceallthreads _setprofileallthreads monitoring".split()
 THREADS = "start_new_thread start_new start_joinable_thread interrupt_main".split()
 KEPT = "PathLike fspath fsencode fsdecode sep name __name__".split()  # of os
 GONE = "__main__ builtins posix os ctypes _ctypes gc _imp marshal signal _signal resource select fcntl mmap threading subprocess".split()
@@ -314,6 +343,8 @@ def lock_down():
             kept = {k: space[k] for k in KEPT if k in space}
             space.clear()
             space.update(kept)
+    if hasattr(sys, "monitoring"):  # a module without a name in modules
+        sys.monitoring.__dict__.clear()
     for name, keys in (("_imp", UNMADE), ("sys", UNTRACED), ("_thread", THREADS)):
         for key in keys:
             modules[name].__dict__.pop(key, None) if name in modules else None
@@ -322,15 +353,16 @@ def lock_down():
     del sys.meta_path[:], sys.path[:], sys.path_hooks[:]
 
 
+HOOK = """
+def f(event, args):
+    if event in events or event.startswith("ctypes.") or event == "object.__getattr__" and args[1] in frame_of:
+        raise error(event + " is not allowed in sandboxed execution")
+"""
+
+
 def watch():
     """Has the interpreter ask us before it gives away a frame, and more: see EVENTS."""
-    events, frame_of, error = EVENTS, FRAME_OF, RuntimeError
-
-    def hook(event, args):
-        if event in events or event.startswith("ctypes.") or event == "object.__getattr__" and args[1] in frame_of:
-            raise error(event + " is not allowed in sandboxed execution")
-
-    addaudithook(hook)
+    addaudithook(enclosed(HOOK, events=EVENTS, frame_of=FRAME_OF, error=RuntimeError))
 
 
 QUOTE = _json.encode_basestring_ascii

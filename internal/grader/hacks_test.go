@@ -150,10 +150,118 @@ d = D()`,
 	"exit by name":     "exit(0)",
 }
 
+// frameHacks have functions of C called where no function of Python of theirs is the innermost one: there exec, globals and locals mean the frame of whoever
+// is. An exception's text, a finaliser, a collection, a warning, the alarm and the interpreter's own events can bring that about.
+var frameHacks = map[string]string{
+	"exec by an error's text": "raise type('E', (Exception,), {'__str__': functools.partial(B['exec'], FORGE)})()",
+	"eval by an error's text": "raise type('E', (Exception,), {'__str__': functools.partial(B['eval'], 'exec(%r) or str(1)' % FORGE)})()",
+	"exec by a finaliser":     "x = type('D', (), {'__del__': functools.partial(B['exec'], FORGE)})()",
+	"exec by collections": `
+D = type('D', (), {'__del__': functools.partial(B['exec'], FORGE)})
+KEEP = []
+for _ in range(300):
+    x = D()
+    x.x = x
+    KEEP.append([x])
+del x
+KEEP.clear()`,
+	"globals by a finaliser": `
+GOT = []
+class_ = type('D', (), {'__del__': functools.partial(GOT.extend, itertools.islice(iter(B['globals'], None), 1))})
+class_.other = type('F', (), {'__del__': lambda self: [B['exec'](FORGE, g) for g in GOT]})()
+x = class_()`,
+	"locals by an error's text": `
+D = collections.defaultdict(B['locals'])
+def text(self): climb_all(D.values())
+E = type('E', (Exception,), {'__str__': functools.partial(D.__getitem__, 1)})
+class_ = type('F', (), {'__del__': text})
+x = class_()
+e = E()
+e.x = x
+raise e`,
+	"locals by a finaliser": `
+D = collections.defaultdict(B['locals'])
+class_ = type('D', (), {'__del__': functools.partial(D.__getitem__, 1)})
+x = class_()
+del x
+KEEP = class_()
+
+
+other = type('F', (), {'__del__': lambda self: climb_all(D.values())})
+raise type('E', (Exception,), {'x': other(), '__str__': functools.partial(D.__getitem__, 2)})()`,
+	"locals by collections": `
+D = collections.defaultdict(B['locals'])
+N = itertools.count()
+class_ = type('D', (), {'__del__': functools.partial(max, N, key=D.__getitem__)})
+for _ in range(300):
+    x = class_()
+    x.x = x
+collections._sys.modules['math'].keep = type('G', (), {'__del__': lambda self: climb_all(D.values())})()`,
+	"locals by the alarm": `
+D = collections.defaultdict(B['locals'])
+def spin(n=0):
+    try:
+        while True: len([])
+    except BaseException as e:
+        if not n:
+            e.__class__.__init__ = D.__getitem__
+            spin(1)
+        else:
+            climb_all(D.values())
+spin()`,
+	"events of the interpreter, returns": `
+def ended(code, offset, value):
+    if type(value) is dict and 'status' in value: value.update(GOOD)
+m = collections._sys.monitoring
+m.use_tool_id(0, 'x')
+m.register_callback(0, m.events.PY_RETURN, ended)
+m.set_events(0, m.events.PY_RETURN)`,
+	"events of the interpreter, calls": `
+D = collections.defaultdict(B['locals'])
+def called(*a): climb_all([B['locals']()] + list(D.values()))
+m = collections._sys.monitoring
+m.use_tool_id(0, 'x')
+m.register_callback(0, m.events.CALL, functools.partial(max, key=D.__getitem__))
+m.register_callback(0, m.events.PY_RETURN, called)
+m.set_events(0, m.events.PY_RETURN | m.events.CALL)`,
+	"globals by a warning": `
+D = collections.defaultdict(B['globals'])
+w = collections._sys.modules['warnings']
+for g in list(getattr(w, 'nanteos', {}).values()): B['exec'](FORGE, g)
+w.nanteos = D
+w.simplefilter('always')
+w._showwarnmsg = D.__getitem__
+'\d'`,
+	"globals by the audit": `
+D = collections.defaultdict(B['globals'])
+class_ = type('H', (), {'__hash__': functools.partial(D.__getitem__, 1)})
+try: collections._sys.audit('object.__getattr__', 1, class_())
+except Exception: pass
+for g in list(D.values()): B['exec'](FORGE, g)`,
+}
+
+const frameTools = `
+import functools, itertools, collections
+B = len.__self__.__dict__
+GOOD = {'passed': 2, 'total': 2, 'status': 'all_passed', 'error': None, 'test_results': [
+    {'test_idx': 0, 'passed': True, 'error': None}, {'test_idx': 1, 'passed': True, 'error': None}]}
+FORGE = "global verdict, describe, message, runner\nverdict = lambda *a: %r\ndescribe = message = lambda *a: None\nrunner = lambda *a: lambda *b: None" % GOOD
+def climb_all(spaces):
+    for s in list(spaces):
+        for v in list(s.values()):
+            if type(v).__name__ == 'frame': climb(v)
+        forge(list(s.values()))
+        if 'verdict' in s: B['exec'](FORGE, s)
+        for v in list(s.values()):
+            if type(v).__name__ == 'function' and v.__code__.co_name == 'f':
+                for cell in v.__closure__ or (): cell.cell_contents = lambda *a: None
+            if type(v).__name__ == 'partial': v.__setstate__((lambda *a: None, (), {}, None))
+`
+
 func TestHacksEarnNothing(t *testing.T) {
 	p := pool(t, grader.Config{Memory: 256 << 20})
-	tests := []string{"assert f(1) == 2 and f(2) == 3"}
-	run := func(t *testing.T, name, hack string, hardened bool) {
+	test := "assert f(1) == 2 and f(2) == 3"
+	run := func(t *testing.T, name, hack string, hardened bool, tests ...string) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			start := time.Now()
@@ -178,16 +286,20 @@ func TestHacksEarnNothing(t *testing.T) {
 	}
 	t.Run("all", func(t *testing.T) {
 		for name, hack := range hacks {
-			run(t, name, hack, false)
-			run(t, name+" (hardened)", hack, true)
+			run(t, name, hack, false, test)
+			run(t, name+" (hardened)", hack, true, test)
 		}
 		for name, hack := range hardenedHacks {
-			run(t, name, hack, true)
+			run(t, name, hack, true, test)
+		}
+		for name, hack := range frameHacks {
+			run(t, name, frameTools+hack, false, test, test)
+			run(t, name+" (hardened)", frameTools+hack, true, test, test)
 		}
 	})
 	start := time.Now()
 	var r result
-	if err := p.Do(t.Context(), "execute", job{"def f(x): return x + 1", tests, 1, true}, &r); err != nil || r.Passed != 1 {
+	if err := p.Do(t.Context(), "execute", job{"def f(x): return x + 1", []string{test}, 1, true}, &r); err != nil || r.Passed != 1 {
 		t.Errorf("after all that: %+v, %v", r, err)
 	}
 	t.Logf("the next job took %v", time.Since(start))
