@@ -75,7 +75,9 @@ func killServers() int {
 			if err != nil || !strings.Contains(string(cmd), "grader.py") {
 				continue
 			}
-			time.Sleep(200 * time.Millisecond) // the job is under way
+			if jobs, _ := os.ReadFile("/proc/" + pid + "/task/" + pid + "/children"); len(jobs) == 0 {
+				continue // it is only starting
+			}
 			if err := kill(pid); err == nil {
 				killed++
 			}
