@@ -320,9 +320,11 @@ func (n *Network) validator(m Member) (func(context.Context) error, error) {
 	}
 	open := n.peer(m)
 	sink := n.sink(m)
+	models := n.checkpointsOf(node.NewPeers(n.chain, open))
+	models.Urgent = true // everybody waits for its verdicts: miners for weights, the trainer for the list of whom to learn from
 	v, err := validator.New(validator.Config{
 		Plan: validator.Plan{Name: m.Name}, Rules: n.rules, Dir: n.dir(m), Chain: n.chain, Signer: m.Signer(), Beacon: n.beacon,
-		Checkpoints: n.checkpointsOf(node.NewPeers(n.chain, open)), OpenBucket: open, Own: own, Sink: sink, Grace: askedFor,
+		Checkpoints: models, OpenBucket: open, Own: own, Sink: sink, Grace: askedFor,
 	})
 	if err != nil {
 		return nil, err

@@ -33,7 +33,8 @@ func trainSettings() trainer.Settings {
 	s.GRPO.KL, s.GRPO.MicroBatch, s.GRPO.Accumulation = 0, batchSize, stepBatches
 	s.Filters.MaxGroups, s.GroupsPerEpoch = 64, 64
 	s.ReplayWindows, s.Recent = 1, 1
-	s.JudgedOnly = true // all files are judged in every window, but of those who failed in the one before
+	// All files are judged in every window, but of those who failed in the one before; a window that was not judged is let go.
+	s.JudgedOnly, s.MaxStale, s.MinTrusted = true, 0, 0
 	const planned = 100 // windows; what comes after is no different
 	s.Schedule = grpo.Schedule{Peak: learningRate, Floor: learningRate, Total: planned, Warmup: float64(warmUp) / planned}
 	return s

@@ -2,11 +2,12 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
 // gate lets a fixed number of turns run at a time and hands out free places fairly: lanes that wait are served one after the other,
-// whatever the number of goroutines that wait in each, and a lane's own in the order of their coming.
+// whatever the number of goroutines that wait in each, and a lane's own in the order of their coming. Urgent lanes come before all others.
 type gate struct {
 	mu   sync.Mutex
 	free int
@@ -15,6 +16,7 @@ type gate struct {
 
 // lane is where one node's goroutines wait.
 type lane struct {
+	urgent  bool            // does not change while somebody waits
 	waiting []chan struct{} // guarded by the gate; closed when the place is theirs
 }
 
@@ -33,7 +35,7 @@ func (g *gate) enter(ctx context.Context, l *lane) error {
 	}
 	mine := make(chan struct{})
 	if len(l.waiting) == 0 {
-		g.ring = append(g.ring, l)
+		g.queue(l)
 	}
 	l.waiting = append(l.waiting, mine)
 	g.mu.Unlock()
@@ -87,7 +89,19 @@ func (g *gate) leave() {
 	next := l.waiting[0]
 	l.waiting = l.waiting[1:]
 	if len(l.waiting) > 0 {
-		g.ring = append(g.ring, l)
+		g.queue(l)
 	}
 	close(next)
+}
+
+// queue puts a lane behind the others, an urgent one behind those that are urgent too.
+func (g *gate) queue(l *lane) {
+	at := len(g.ring)
+	if l.urgent {
+		at = 0
+		for at < len(g.ring) && g.ring[at].urgent {
+			at++
+		}
+	}
+	g.ring = slices.Insert(g.ring, at, l)
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -47,6 +48,49 @@ func TestGateIsFair(t *testing.T) {
 			if order[i] != want[i] {
 				t.Fatalf("turns: got %v, want %v", order, want)
 			}
+		}
+		if g.free != 1 || len(g.ring) != 0 {
+			t.Errorf("gate is left with %d free places and %d lanes", g.free, len(g.ring))
+		}
+	})
+}
+
+// An urgent lane waits for the turn that runs, and for no other.
+func TestGateServesUrgentLanesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(1)
+		var order []string
+		var mu sync.Mutex
+		turn := func(l *lane, name string) {
+			if err := g.enter(t.Context(), l); err != nil {
+				t.Error(err)
+				return
+			}
+			mu.Lock()
+			order = append(order, name)
+			mu.Unlock()
+			time.Sleep(time.Second)
+			g.leave()
+		}
+		var first, busy lane
+		urgent, other := lane{urgent: true}, lane{urgent: true}
+		go turn(&first, "first")
+		synctest.Wait()
+		for range 2 {
+			go turn(&busy, "busy")
+		}
+		synctest.Wait()
+		for range 3 {
+			go turn(&urgent, "urgent")
+		}
+		synctest.Wait()
+		go turn(&other, "other")
+		synctest.Wait()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		want := []string{"first", "urgent", "other", "urgent", "urgent", "busy", "busy"}
+		if !slices.Equal(order, want) {
+			t.Errorf("turns: %v, want %v", order, want)
 		}
 		if g.free != 1 || len(g.ring) != 0 {
 			t.Errorf("gate is left with %d free places and %d lanes", g.free, len(g.ring))

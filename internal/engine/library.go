@@ -87,6 +87,9 @@ func (l *Library) Load(ctx context.Context, dir string, id Identity) (*Native, e
 	}}, nil
 }
 
+// Urge lets this load's turns come before those of all that are not urgent: for who has little to do, and others wait for it. It is called before the first use.
+func (n *Native) Urge() { n.lane.urgent = true }
+
 // Options of a single load.
 type Options struct {
 	Identity

@@ -36,6 +36,8 @@ type Store struct {
 	Cache *checkpoint.Cache
 	// Library keeps loaded models. Nodes of one process share it.
 	Library *engine.Library
+	// Urgent lets this node's turns at the library come before those of others: a validator has little to compute, and everybody waits for its weights.
+	Urgent bool
 	// Mirrors are buckets that have the trainer's files, too. They are asked besides the trainer's bucket, and are trusted with nothing: what they give must
 	// have the hash that the trainer signed. May be empty.
 	Mirrors []node.Bucket
@@ -179,6 +181,9 @@ func (s *Store) load(ctx context.Context, label int64) (*node.Model, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if s.Urgent {
+		native.Urge()
 	}
 	policy.Checkpoint, policy.ModelName = label, native.Info().Name
 	m := NewModel(native, policy)
