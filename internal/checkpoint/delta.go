@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -26,6 +25,9 @@ const (
 	patchName     = "delta_sparse.bin.zst"
 	patchMetaName = "delta_metadata.json"
 )
+
+// maxPatchMetaValues bounds delta_metadata.json, which lists the shape of each tensor that changed.
+const maxPatchMetaValues = 1 << 18
 
 // Files that a checkpoint made of patches has besides: the trainer's metadata of the last patch, and their signature, so that it can be checked as long as it
 // lies here. They are hidden, and so never published.
@@ -158,17 +160,9 @@ func (f *fetch) decode(ctx context.Context, m *signed, dir string) (*patch.Patch
 	if err != nil {
 		return fail(err)
 	}
-	v, err := cpython.ParseJSON(text, cpython.Limits{MaxBytes: maxMetadataBytes, MaxDepth: maxMetadataDepth})
+	version, err := parsePatchMeta(text, *m.PrevWindow)
 	if err != nil {
 		return fail(err)
-	}
-	r := reader{object: v}
-	version, err := patch.ParseFormat(r.text("format"))
-	if err != nil {
-		return fail(err)
-	}
-	if prev := r.optional("prev_window"); r.err != nil || prev != nil && *prev != *m.PrevWindow {
-		return fail(errors.Join(r.err, errors.New("its two metadata are not of the same base")))
 	}
 	path := filepath.Join(dir, patchName)
 	info, err := os.Stat(path)
@@ -187,6 +181,23 @@ func (f *fetch) decode(ctx context.Context, m *signed, dir string) (*patch.Patch
 		return fail(err)
 	}
 	return p, nil
+}
+
+// parsePatchMeta reads from delta_metadata.json in which form the patch is. Shapes and statistics are not needed: the patch has the shapes that it is checked by.
+func parsePatchMeta(text []byte, prev int64) (patch.Version, error) {
+	v, err := cpython.ParseJSON(text, cpython.Limits{MaxBytes: maxMetadataBytes, MaxDepth: maxMetadataDepth, MaxValues: maxPatchMetaValues})
+	if err != nil {
+		return 0, err
+	}
+	r := reader{object: v}
+	format, other := r.text("format"), r.optional("prev_window")
+	if r.err != nil {
+		return 0, r.err
+	}
+	if other != nil && *other != prev {
+		return 0, fmt.Errorf("%s says that it is applied to checkpoint %d, the signed metadata to %d", patchMetaName, *other, prev)
+	}
+	return patch.ParseFormat(format)
 }
 
 // stream writes the weights after patches to a file, piece by piece.

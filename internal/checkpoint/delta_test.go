@@ -507,3 +507,16 @@ func age(t testing.TB, path string, by time.Duration) {
 		t.Fatal(err)
 	}
 }
+
+// Whatever a bucket says of a patch is read or refused.
+func FuzzParsePatchMeta(f *testing.F) {
+	for _, text := range []string{`{"format": "sparse_codec_v3.1", "prev_window": 30}`, `{"format": "sparse_codec_v2"}`, `[]`, `{"format": 3}`, `{`, `{"prev_window": 1e9}`} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		version, err := parsePatchMeta(text, 30)
+		if err == nil && version.Format() == "" {
+			t.Errorf("accepted without a format: %q", text)
+		}
+	})
+}
