@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -40,6 +42,16 @@ func dataStore(t terminal, lim datasets.Limits) (*datasets.Store, error) {
 		}
 	}
 	return datasets.New(folder, datasets.Options{Limits: lim}), nil
+}
+
+// aboutFolder adds what to do where the folder of the sets can't be written or read.
+func aboutFolder(err error) error {
+	for _, reason := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.ENOTDIR, fs.ErrPermission} {
+		if errors.Is(err, reason) {
+			return withHint(err, "NANTEOS_DATA_DIR names another folder; what was there before is as it was")
+		}
+	}
+	return err
 }
 
 // specOf finds the dataset of an environment that the user names.
@@ -102,7 +114,7 @@ func newDataPull(t terminal) *cobra.Command {
 				}
 			}})
 			if err = errors.Join(err, view.end()); err != nil {
-				return err
+				return aboutFolder(err)
 			}
 			return showData(t, asJSON, info)
 		},
@@ -141,7 +153,7 @@ func newDataImport(t terminal) *cobra.Command {
 			}
 			info, err := store.Import(cmd.Context(), spec.Env, args[1:]...)
 			if err != nil {
-				return err
+				return aboutFolder(err)
 			}
 			return showData(t, asJSON, info)
 		},
@@ -164,7 +176,7 @@ func newDataList(t terminal) *cobra.Command {
 			}
 			here, err := store.List()
 			if err != nil {
-				return err
+				return aboutFolder(err)
 			}
 			if asJSON {
 				return printJSON(t, dataListing(here))

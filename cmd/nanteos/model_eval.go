@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -121,7 +122,7 @@ func (e *modelEval) run(ctx context.Context, cmd *cobra.Command, name string) (e
 	o := evaluation.Options{Environment: env, Mode: mode, Tasks: e.tasks, Attempts: e.attempts, Seed: e.seed, Sampling: e.sampling}
 	if e.t.live && !e.json {
 		o.Progress = func(done, tasks int, mean float64) {
-			fmt.Fprintf(e.t.err, "\r%d of %d problems, mean reward %.3f ", done, tasks, mean)
+			fmt.Fprint(e.t.err, "\r"+fitted(e.t, fmt.Sprintf("%d of %d problems, mean reward %.3f ", done, tasks, mean)))
 		}
 	}
 	out.Report, err = evaluation.Run(ctx, n, n.Text(), o)
@@ -169,9 +170,17 @@ func (o evaluated) text() string {
 		fmt.Fprintf(&b, "dataset %.16s…, %s\n", o.Dataset.Digest, escape(o.Dataset.Source))
 	}
 	fmt.Fprintf(&b, "\nreward   %.3f  (95 %% interval %.3f to %.3f)\nright    %.1f %%\nended    %.1f %%, %.0f tokens on average\n\n%-6s %8s %8s %8s\n",
-		o.RewardMean, o.Low, o.High, 100*o.SuccessRate, 100*o.Stopped, o.Length, "k", "pass@k", "mean", "best")
+		unsigned(o.RewardMean), unsigned(o.Low), unsigned(o.High), 100*o.SuccessRate, 100*o.Stopped, o.Length, "k", "pass@k", "mean", "best")
 	for _, a := range o.AtK {
 		fmt.Fprintf(&b, "%-6d %7.1f%% %8.3f %8.3f\n", a.K, 100*a.Pass, a.Mean, a.Best)
 	}
 	return b.String()
+}
+
+// unsigned takes the sign off what rounds to 0.000.
+func unsigned(v float64) float64 {
+	if math.Abs(v) < 0.0005 {
+		return 0
+	}
+	return v
 }

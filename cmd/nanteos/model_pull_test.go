@@ -182,3 +182,20 @@ func TestBytesText(t *testing.T) {
 		}
 	}
 }
+
+func TestFitted(t *testing.T) {
+	none := terminal{out: &bytes.Buffer{}} // 100 columns
+	for _, c := range []struct{ in, out int }{{0, 0}, {99, 99}, {100, 99}, {300, 99}} {
+		if got := len(fitted(none, strings.Repeat("x", c.in))); got != c.out {
+			t.Errorf("%d columns of %d", got, c.in)
+		}
+	}
+}
+
+func TestUnsigned(t *testing.T) {
+	for v, want := range map[float64]string{-1e-9: "0.000", -0.0004: "0.000", 0.0004: "0.000", -0.002: "-0.002", 0.5: "0.500"} {
+		if got := fmt.Sprintf("%.3f", unsigned(v)); got != want {
+			t.Errorf("%g is shown as %s", v, got)
+		}
+	}
+}

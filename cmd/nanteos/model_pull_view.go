@@ -101,8 +101,15 @@ func (v *pullView) progress(e hub.Event) {
 		return
 	}
 	v.drawn = true
-	v.print("\r" + barText(e) + " " + progressText(e, v.rate) + "\x1b[K")
+	text := progressText(e, v.rate)
+	if bar := barText(e) + " "; len(bar)+len(text) < width(v.t) {
+		text = bar + text
+	}
+	v.print("\r" + fitted(v.t, text) + "\x1b[K")
 }
+
+// fitted is as much of a line of ASCII as a narrow terminal shows in one, so that it can be drawn over.
+func fitted(t terminal, line string) string { return line[:min(len(line), max(width(t)-1, 0))] }
 
 // barText is the bar of what has arrived.
 func barText(e hub.Event) string {
