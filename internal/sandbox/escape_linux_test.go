@@ -183,74 +183,77 @@ func TestEscapes(t *testing.T) {
 	}
 	report := Probe(t.Context())
 	start := look(t)
-	for _, c := range []struct {
-		name string
-		args []string
-		fork []bool
-		died bool // the attacker has to die instead of holding
-		edit func(*Spec)
-	}{
-		{name: "network", fork: []bool{false, true}},
-		{name: "files", args: []string{secret, own}, fork: []bool{false, true}},
-		{name: "writes", args: []string{own}, fork: []bool{false, true}},
-		{name: "links", args: []string{secret}, fork: []bool{false}},
-		{name: "descriptors", fork: []bool{false, true}},
-		{name: "calls", fork: []bool{false, true}},
-		{name: "namespaces", fork: []bool{false, true}},
-		{name: "rights", fork: []bool{false, true}},
-		{name: "prctl", fork: []bool{false, true}},
-		{name: "limits", fork: []bool{false, true}},
-		{name: "device", fork: []bool{false, true}, edit: func(s *Spec) { s.Devices = []string{"/dev/ptmx", "/dev/null", "/dev/ptmx"} }},
-		{name: "memory", args: []string{fmt.Sprint(int64(4 << 30))}, fork: []bool{false}},
-		{name: "disk", args: []string{fmt.Sprint(32 << 20), "names"}, fork: []bool{false}},
-		{name: "processes", args: []string{"64"}, fork: []bool{true}},
-		{name: "processes", args: []string{"0"}, fork: []bool{false}},
-		{name: "daemon", fork: []bool{true}},
-		{name: "signals", args: []string{"fork"}, fork: []bool{true}},
-		{name: "signals", fork: []bool{false}},
-		{name: "exec", args: []string{own}, fork: []bool{false}},
-		{name: "dropped", args: []string{own}, fork: []bool{true}},
-		{name: "x32", fork: []bool{false, true}, died: true},
-		{name: "ia32", fork: []bool{false, true}, died: true},
-		{name: "crash", fork: []bool{false}, died: true},
-		{name: "spin", fork: []bool{false}, died: true, edit: func(s *Spec) { s.Limits.CPU = time.Second }},
-	} {
-		if (c.name == "x32" || c.name == "ia32") && runtime.GOARCH != "amd64" {
-			continue
-		}
-		if c.name == "memory" && ownProgram(t).dynamic {
-			continue // race-instrumented programs need all the address space there is
-		}
-		for _, fork := range c.fork {
-			for backend, why := range map[Backend]error{Namespaces: report.Namespaces, Bubblewrap: report.Bubblewrap} {
-				t.Run(fmt.Sprintf("%s/fork=%v/%s", c.name, fork, backend), func(t *testing.T) {
-					if why != nil {
-						t.Skipf("can't test: %v", why)
-					}
-					if c.name == "dropped" && backend == Bubblewrap && !landlocked(t) {
-						t.Skip("bubblewrap can't mount /tmp without exec, and there is no landlock")
-					}
-					spec := attackSpec(t, backend, c.name, c.args...)
-					spec.Fork = fork
-					if c.edit != nil {
-						c.edit(&spec)
-					}
-					if c.name == "disk" && backend == Bubblewrap && os.Geteuid() != 0 {
-						spec.Args[len(spec.Args)-1] = "bytes" // bwrap can't limit names, and for others than root we can't either
-					}
-					r := run(t, spec)
-					held := r.err == nil && strings.HasSuffix(r.out, "held\n")
-					if c.name == "signals" && backend == Bubblewrap && os.Geteuid() == 0 && r.out == "" {
-						held = true // not the first process there: its child may kill it, and the end of the namespace follows
-					}
-					if strings.Contains(r.out, "ESCAPE") || held == c.died {
-						t.Errorf("%v\n%s%s", r.err, r.out, r.log)
-					}
-					hello(t, backend)
-				})
+	t.Run("all", func(t *testing.T) { // at the same time; what is left is looked for after the last one
+		for _, c := range []struct {
+			name string
+			args []string
+			fork []bool
+			died bool // the attacker has to die instead of holding
+			edit func(*Spec)
+		}{
+			{name: "network", fork: []bool{false, true}},
+			{name: "files", args: []string{secret, own}, fork: []bool{false, true}},
+			{name: "writes", args: []string{own}, fork: []bool{false, true}},
+			{name: "links", args: []string{secret}, fork: []bool{false}},
+			{name: "descriptors", fork: []bool{false, true}},
+			{name: "calls", fork: []bool{false, true}},
+			{name: "namespaces", fork: []bool{false, true}},
+			{name: "rights", fork: []bool{false, true}},
+			{name: "prctl", fork: []bool{false, true}},
+			{name: "limits", fork: []bool{false, true}},
+			{name: "device", fork: []bool{false, true}, edit: func(s *Spec) { s.Devices = []string{"/dev/ptmx", "/dev/null", "/dev/ptmx"} }},
+			{name: "memory", args: []string{fmt.Sprint(int64(4 << 30))}, fork: []bool{false}},
+			{name: "disk", args: []string{fmt.Sprint(32 << 20), "names"}, fork: []bool{false}},
+			{name: "processes", args: []string{"64"}, fork: []bool{true}},
+			{name: "processes", args: []string{"0"}, fork: []bool{false}},
+			{name: "daemon", fork: []bool{true}},
+			{name: "signals", args: []string{"fork"}, fork: []bool{true}},
+			{name: "signals", fork: []bool{false}},
+			{name: "exec", args: []string{own}, fork: []bool{false}},
+			{name: "dropped", args: []string{own}, fork: []bool{true}},
+			{name: "x32", fork: []bool{false, true}, died: true},
+			{name: "ia32", fork: []bool{false, true}, died: true},
+			{name: "crash", fork: []bool{false}, died: true},
+			{name: "spin", fork: []bool{false}, died: true, edit: func(s *Spec) { s.Limits.CPU = time.Second }},
+		} {
+			if (c.name == "x32" || c.name == "ia32") && runtime.GOARCH != "amd64" {
+				continue
+			}
+			if c.name == "memory" && ownProgram(t).dynamic {
+				continue // race-instrumented programs need all the address space there is
+			}
+			for _, fork := range c.fork {
+				for backend, why := range map[Backend]error{Namespaces: report.Namespaces, Bubblewrap: report.Bubblewrap} {
+					t.Run(fmt.Sprintf("%s/fork=%v/%s", c.name, fork, backend), func(t *testing.T) {
+						t.Parallel()
+						if why != nil {
+							t.Skipf("can't test: %v", why)
+						}
+						if c.name == "dropped" && backend == Bubblewrap && !landlocked(t) {
+							t.Skip("bubblewrap can't mount /tmp without exec, and there is no landlock")
+						}
+						spec := attackSpec(t, backend, c.name, c.args...)
+						spec.Fork = fork
+						if c.edit != nil {
+							c.edit(&spec)
+						}
+						if c.name == "disk" && backend == Bubblewrap && os.Geteuid() != 0 {
+							spec.Args[len(spec.Args)-1] = "bytes" // bwrap can't limit names, and for others than root we can't either
+						}
+						r := run(t, spec)
+						held := r.err == nil && strings.HasSuffix(r.out, "held\n")
+						if c.name == "signals" && backend == Bubblewrap && os.Geteuid() == 0 && r.out == "" {
+							held = true // not the first process there: its child may kill it, and the end of the namespace follows
+						}
+						if strings.Contains(r.out, "ESCAPE") || held == c.died {
+							t.Errorf("%v\n%s%s", r.err, r.out, r.log)
+						}
+						hello(t, backend)
+					})
+				}
 			}
 		}
-	}
+	})
 	if after, err := os.ReadFile(own); err != nil || !bytes.Equal(before, after) {
 		t.Errorf("our own program has changed: %v", err)
 	}

@@ -196,30 +196,33 @@ func TestPythonEscapes(t *testing.T) {
 			t.Fatalf("%v\n%s%s", r.err, r.out, r.log)
 		}
 	})
-	for name, program := range map[string]string{
-		"urllib":      "import urllib.request\nurllib.request.urlopen('http://127.0.0.1:1', timeout=2)",
-		"getaddrinfo": "import socket\nsocket.getaddrinfo('example.com', 80)",
-		"passwd":      "open('/etc/passwd')",
-		"proc root":   "open('/proc/1/root/etc/passwd')",
-		"memory":      "x = []\nwhile True: x.append(bytearray(1 << 20))",
-		"system":      "import os, sys\nsys.exit(0 if os.system('id') == 0 else 1)",
-		"multiprocessing": "import multiprocessing\np = multiprocessing.Process(target=print); p.start(); p.join()\n" +
-			"import sys; sys.exit(0 if p.exitcode == 0 else 1)",
-		"ctypes setuid": "import ctypes, sys\nsys.exit(0 if ctypes.CDLL(None).setuid(0) == 0 else 1)",
-		"library":       "import ctypes, shutil, glob\nshutil.copy(sorted(glob.glob('/lib/*/libm.so.6'))[0], '/tmp/lib.so')\nctypes.CDLL('/tmp/lib.so')",
-		"core":          "import ctypes; ctypes.string_at(0)",
-	} {
-		t.Run(name, func(t *testing.T) {
-			eachBackend(t, func(t *testing.T, backend Backend) {
-				if name == "library" && backend == Bubblewrap && os.Geteuid() != 0 {
-					t.Skip("bubblewrap can't mount /tmp without exec")
-				}
-				if r := run(t, pythonSpec(t, backend, program)); r.err == nil {
-					t.Errorf("worked: %s%s", r.out, r.log)
-				}
+	t.Run("all", func(t *testing.T) {
+		for name, program := range map[string]string{
+			"urllib":      "import urllib.request\nurllib.request.urlopen('http://127.0.0.1:1', timeout=2)",
+			"getaddrinfo": "import socket\nsocket.getaddrinfo('example.com', 80)",
+			"passwd":      "open('/etc/passwd')",
+			"proc root":   "open('/proc/1/root/etc/passwd')",
+			"memory":      "x = []\nwhile True: x.append(bytearray(1 << 20))",
+			"system":      "import os, sys\nsys.exit(0 if os.system('id') == 0 else 1)",
+			"multiprocessing": "import multiprocessing\np = multiprocessing.Process(target=print); p.start(); p.join()\n" +
+				"import sys; sys.exit(0 if p.exitcode == 0 else 1)",
+			"ctypes setuid": "import ctypes, sys\nsys.exit(0 if ctypes.CDLL(None).setuid(0) == 0 else 1)",
+			"library":       "import ctypes, shutil, glob\nshutil.copy(sorted(glob.glob('/lib/*/libm.so.6'))[0], '/tmp/lib.so')\nctypes.CDLL('/tmp/lib.so')",
+			"core":          "import ctypes; ctypes.string_at(0)",
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				eachBackend(t, func(t *testing.T, backend Backend) {
+					if name == "library" && backend == Bubblewrap && os.Geteuid() != 0 {
+						t.Skip("bubblewrap can't mount /tmp without exec")
+					}
+					if r := run(t, pythonSpec(t, backend, program)); r.err == nil {
+						t.Errorf("worked: %s%s", r.out, r.log)
+					}
+				})
 			})
-		})
-	}
+		}
+	})
 	if cores, _ := filepath.Glob("core*"); slices.ContainsFunc(cores, func(s string) bool { return s != "core.go" }) {
 		t.Errorf("core dumps: %v", cores)
 	}

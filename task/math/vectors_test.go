@@ -88,6 +88,7 @@ const file = "environments/math.json"
 
 // TestVectorsMATHEquality holds every pair to Go's verdict where it has one, and the rest to sympy's where that is here.
 func TestVectorsMATHEquality(t *testing.T) {
+	t.Parallel()
 	var v vectors
 	vectortest.Decode(t, file, &v)
 	ask := math.Symbolic(noSympy)
@@ -158,6 +159,7 @@ func TestVectorsMATHBoxed(t *testing.T) {
 }
 
 func TestVectorsMATHTrials(t *testing.T) {
+	t.Parallel()
 	var v vectors
 	vectortest.Decode(t, file, &v)
 	if v.Bounds != [2]float64{math.MinReward, math.MaxReward} {

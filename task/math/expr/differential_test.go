@@ -3,6 +3,7 @@ package expr
 import (
 	"bufio"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -47,6 +48,8 @@ func findSympy(t *testing.T) string {
 	return ""
 }
 
+var pairsAsked = flag.Int("pairs", 300, "pairs of TestDifferential, a thirtieth of a second each")
+
 // TestDifferential compares made-up pairs here and in sympy. Where this package decides, it has to decide as sympy does. The texts are of this test's own
 // making, so that they may be evaluated outside the sandbox.
 func TestDifferential(t *testing.T) {
@@ -55,10 +58,7 @@ func TestDifferential(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pairs := 1000
-	if testing.Short() {
-		pairs = 300
-	}
+	pairs := *pairsAsked
 	g := &generator{rand.New(rand.NewPCG(20, 26))}
 	cmd := exec.CommandContext(t.Context(), interpreter, "-W", "ignore", "-c", server, string(program))
 	in, err := cmd.StdinPipe()
