@@ -37,7 +37,8 @@ type Limits struct {
 //	checkpoint-<W>.<pid>.<8 hex>.partial/  being made
 //	.fetched/<SHA-256>                     files that wait for the rest of their checkpoint
 //
-// A checkpoint appears by renaming, so that it is whole or not there. Files that were fetched before a break are used by the next attempt. Several processes may share the folder. Within a process, nodes
+// A checkpoint appears by renaming, so that it is whole or not there. Files that were fetched before a break are used by the next attempt.
+// Several processes may share the folder. Within a process, nodes
 // should share the Cache, so that each checkpoint is fetched once.
 type Cache struct {
 	dir    string

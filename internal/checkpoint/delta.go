@@ -99,7 +99,8 @@ func (m *signed) checkPatch() error {
 	return nil
 }
 
-// apply writes the weights that patches make of a base to a staging folder, and returns their hash and the SHA-256 of the file. Patches that take more memory together than allowed are
+// apply writes the weights that patches make of a base to a staging folder, and returns their hash and the SHA-256 of the file.
+// Patches that take more memory together than allowed are
 // applied in several goes, each of which writes a file.
 func (f *fetch) apply(ctx context.Context, base, staging string, links []*signed, folder func(*signed) string) (
 	hash string, sum [sha256.Size]byte, err error,
