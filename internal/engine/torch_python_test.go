@@ -134,6 +134,11 @@ func TestTorchResumes(t *testing.T) {
 	if err := two.LoadState(t.Context(), state); err != nil {
 		t.Fatal(err)
 	}
+	for range 2 { // scores that no gradient is asked for
+		if _, err := two.Score(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+	}
 	epoch(two)
 	for name, w := range masters(t, two) {
 		if off := length(w, wantMasters[name]) / length(w, nil); !(off <= 1e-4) {

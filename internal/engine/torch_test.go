@@ -102,7 +102,7 @@ func openTorch(t testing.TB, dir string, opt TorchOptions) *TorchTrainer {
 	if opt.Device == "" {
 		opt.Device = CPU
 	}
-	opt.StartTimeout, opt.Timeout = 2*time.Minute, time.Minute
+	opt.StartTimeout, opt.Timeout = 8*time.Minute, 5*time.Minute // of a machine with other work
 	began := time.Now()
 	tr, err := OpenTorch(t.Context(), dir, opt)
 	if err != nil {
