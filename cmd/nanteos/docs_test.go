@@ -134,7 +134,7 @@ func understands(args []string) (long bool, err error) {
 	if err := cmd.ValidateArgs(cmd.Flags().Args()); err != nil {
 		return false, err
 	}
-	return slices.Contains([]string{"devnet", "mine", "validate", "register", "metagraph", "train-base", "pull", "serve"}, cmd.Name()), nil
+	return slices.Contains([]string{"devnet", "mine", "validate", "train", "register", "metagraph", "train-base", "pull", "serve"}, cmd.Name()), nil
 }
 
 // goPackages wants the packages that a go command names to exist.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -428,12 +429,12 @@ func TestNoMarkerForThePast(t *testing.T) {
 // moody is a chain that falls silent.
 type moody struct {
 	*chain.Local
-	fails, closes, silent bool
+	fails, closes, silent atomic.Bool
 	change                func(*chain.Metagraph)
 }
 
 func (m *moody) SubscribeHeads(ctx context.Context) (<-chan chain.BlockRef, error) {
-	if m.fails {
+	if m.fails.Load() {
 		return nil, errors.New("connection refused")
 	}
 	in, err := m.Local.SubscribeHeads(ctx)
@@ -444,10 +445,10 @@ func (m *moody) SubscribeHeads(ctx context.Context) (<-chan chain.BlockRef, erro
 	go func() {
 		defer close(out)
 		for h := range in {
-			if m.closes {
+			if m.closes.Load() {
 				return
 			}
-			if m.silent {
+			if m.silent.Load() {
 				continue
 			}
 			select {
@@ -461,7 +462,7 @@ func (m *moody) SubscribeHeads(ctx context.Context) (<-chan chain.BlockRef, erro
 }
 
 func (m *moody) Metagraph(ctx context.Context) (chain.Metagraph, error) {
-	if m.fails {
+	if m.fails.Load() {
 		return chain.Metagraph{}, errors.New("connection refused")
 	}
 	g, err := m.Local.Metagraph(ctx)
@@ -477,23 +478,25 @@ func TestChainTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer w.end()
-		m := &moody{Local: w.chain, fails: true}
+		m := &moody{Local: w.chain}
+		m.fails.Store(true)
 		w.heads = m
 		stop, ended := w.start()
 		w.until(4)
-		m.fails = false
+		m.fails.Store(false)
 		w.act(10)
 		w.until(23)
-		m.closes = true
+		m.closes.Store(true)
 		w.until(25)
-		m.closes, m.fails = false, true
+		m.closes.Store(false)
+		m.fails.Store(true)
 		w.until(28)
-		m.fails = false
+		m.fails.Store(false)
 		w.act(20)
 		w.until(33)
-		m.silent = true
+		m.silent.Store(true)
 		w.until(38)
-		m.silent = false
+		m.silent.Store(false)
 		w.act(40) // window 30 is lost with its silence
 		w.until(58)
 		select {
