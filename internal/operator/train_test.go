@@ -75,7 +75,9 @@ func openTown(t *testing.T, blockTime time.Duration) *town {
 
 func (w *town) address(i int) string { return ss58.EncodeBittensor(w.keys[i].Public()) }
 
-func (w *town) account(i int) string { return strings.Repeat(hex.EncodeToString([]byte{byte(i + 16)}), 16) }
+func (w *town) account(i int) string {
+	return strings.Repeat(hex.EncodeToString([]byte{byte(i + 16)}), 16)
+}
 
 // config is what the operator of a neuron has.
 func (w *town) config(i int, dir string) (operator.Config, *guest) {
