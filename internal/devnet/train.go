@@ -21,8 +21,8 @@ const (
 	learningRate = 2e-4
 	warmUp       = 2
 	// stepBatches micro-batches of batchSize rollouts make an optimizer step.
-	batchSize   = 8
-	stepBatches = 12
+	batchSize   = 16
+	stepBatches = 6
 	// patches follow a whole checkpoint.
 	patches = 10
 )

@@ -38,7 +38,7 @@ type TrainOptions struct {
 	Threads int
 	// WeightDecay is AdamW's, on matrices: the reference has 0.1.
 	WeightDecay float64
-	// Library lends turns: training then takes turns with the nodes of this process. nil takes what it needs.
+	// Library lends turns: training then takes turns with the nodes of this process, every other one where it needs them. nil takes what it needs.
 	Library *Library
 }
 
@@ -69,7 +69,8 @@ func OpenTrainer(ctx context.Context, dir string, opt TrainOptions) (*NativeTrai
 	if err != nil {
 		return nil, fmt.Errorf("couldn't train model %s: %w", dir, err)
 	}
-	return &NativeTrainer{source: dir, trainer: t, library: opt.Library}, nil
+	// One goroutine that is urgent has every other turn at most: it is not in the queue when its own ends.
+	return &NativeTrainer{source: dir, trainer: t, library: opt.Library, lane: lane{urgent: true}}, nil
 }
 
 var _ Trainer = (*NativeTrainer)(nil)
