@@ -106,7 +106,7 @@ func TestVectorsDecode(t *testing.T) {
 			t.Errorf("task id %d: got %s %d, %v, want %s %d", c.TaskID, f, seed, err, c.TaskType, c.Seed)
 		}
 	}
-	vectortest.Count(t, vectorFile+" decode", len(v.Decode))
+	vectortest.Count(t, vectorFile, len(v.Decode))
 }
 
 // sameJSON says whether a Go value is the JSON when it is written.
@@ -155,7 +155,7 @@ func TestVectorsTasks(t *testing.T) {
 			t.Errorf("%s %d: own solution %q doesn't verify", f, seed, p.Solution())
 		}
 	}
-	vectortest.Count(t, vectorFile+" logic_tasks", len(v.LogicTasks))
+	vectortest.Count(t, vectorFile, len(v.LogicTasks))
 }
 
 // testOperationVector holds the wording of operation puzzles and their values against one that the reference made; its generator isn't ours.
@@ -234,7 +234,7 @@ func TestVectorsVerify(t *testing.T) {
 			t.Errorf("%s %d: %q: got %v, want %v", c.TaskType, c.Seed, c.AnswerText, got, c.OK)
 		}
 	}
-	vectortest.Count(t, vectorFile+" logic_verify", len(v.LogicVerify))
+	vectortest.Count(t, vectorFile, len(v.LogicVerify))
 }
 
 func TestVectorsFailingSeeds(t *testing.T) {
@@ -247,7 +247,7 @@ func TestVectorsFailingSeeds(t *testing.T) {
 		}
 		n++
 	}
-	vectortest.Count(t, vectorFile+" dyck_language_failing_seeds", n)
+	vectortest.Count(t, vectorFile, n)
 }
 
 func TestVectorsCryptarithm(t *testing.T) {
@@ -265,7 +265,7 @@ func TestVectorsCryptarithm(t *testing.T) {
 			n++
 		}
 	}
-	vectortest.Count(t, vectorFile+" cryptarithm", n)
+	vectortest.Count(t, vectorFile, n)
 }
 
 // TestVectorsTrials holds the reward around verifiers against that of the reference with a stand-in for the verifier: the trimmed answer equals game_data.answer.
@@ -288,7 +288,7 @@ func TestVectorsTrials(t *testing.T) {
 			t.Errorf("trial %d (%s) %q %+v: got %+v, want %v, %v, %v", i, c.Label, c.Completion, truth, g, c.Reward, c.Success, c.Components)
 		}
 	}
-	vectortest.Count(t, vectorFile+" logic_trials", len(v.LogicTrials))
+	vectortest.Count(t, vectorFile, len(v.LogicTrials))
 }
 
 // TestTexts holds all wordings, symbols and conditions against those of the vectors.

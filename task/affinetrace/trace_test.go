@@ -138,7 +138,7 @@ func TestVectorsTrials(t *testing.T) {
 			t.Errorf("trial %d (%s) %q, hardened: got %+v", i, c.Label, c.Completion, h)
 		}
 	}
-	vectortest.Count(t, vectorFile+" trace_trials", len(v.Trials))
+	vectortest.Count(t, vectorFile, len(v.Trials))
 }
 
 type injected struct {
@@ -169,7 +169,7 @@ func TestVectorsInject(t *testing.T) {
 			t.Errorf("seed %d:\n%s\ngot %+v, want %q, %v", c.Seed, c.Transformed, out, c.Stdout, c.Failed)
 		}
 	}
-	vectortest.Count(t, vectorFile+" trace_inject", len(v.Inject))
+	vectortest.Count(t, vectorFile, len(v.Inject))
 }
 
 func TestVectorsClean(t *testing.T) {
@@ -184,7 +184,7 @@ func TestVectorsClean(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", c.In, in.Transformed, c.Out)
 		}
 	}
-	vectortest.Count(t, vectorFile+" trace_clean", len(v.Clean))
+	vectortest.Count(t, vectorFile, len(v.Clean))
 }
 
 // TestPrompt holds the prompt against that of the vectors.
@@ -237,7 +237,7 @@ func TestVectorsPrompt(t *testing.T) {
 			}
 		}
 	}
-	vectortest.Count(t, vectorFile+" trace_prompt", len(v.Prompt))
+	vectortest.Count(t, vectorFile, len(v.Prompt))
 }
 
 // TestSamples poses every program of our own sample and grades its truth.
