@@ -73,6 +73,7 @@ def warm():
             pass
     for hardened in (False, True):
         TABLES[hardened] = tables(hardened)
+    enclosed(RUN, **known(1, False, None)), enclosed(RING, stopped=None), enclosed(HOOK, events=None, frame_of=None, error=None)
 
 
 def source(text):
@@ -143,11 +144,16 @@ def isolated(text, name, **known):
     return space[name]
 
 
+CODES = {}  # of what enclosed has compiled, most of it in the server
+
+
 def enclosed(text, **known):
     """The function that a text defines as f inside another one, which is given what f knows: f has no globals, so that nothing that is called under it can change it."""
-    lines = ["def make(%s):" % ", ".join(known)] + ["    " + line for line in text.strip().splitlines()] + ["    return f"]
+    if text not in CODES:
+        lines = ["def make(%s):" % ", ".join(known)] + ["    " + line for line in text.strip().splitlines()] + ["    return f"]
+        CODES[text] = compile("\n".join(lines), "<string>", "exec", 0, True)
     space = {"__builtins__": {"__import__": __import__}}  # which functions of C want: compile loads unicodedata
-    exec("\n".join(lines), space)
+    exec(CODES[text], space)
     make = space.pop("make")
     return make(**known)
 
@@ -221,18 +227,23 @@ def f(signum):
 """
 
 
-def runner(seconds, hardened):
-    """Closes the ways out of foreign code and returns the function that runs one program: None if it ended well, else the error."""
-    stopped = make_timeout(BaseException if hardened else Exception)
-    # The interrupted frame is an argument of a handler, and no function of Python may have it: of max(signum, frame, key=ring) ring sees signum alone.
-    signal(SIGALRM, functools.partial(max, key=enclosed(RING, stopped=stopped)))
-    run = enclosed(
-        RUN, clock=monotonic, collect=enable, rest=disable, setitimer=setitimer, alarm=alarm, real=ITIMER_REAL, execute=exec, compile=compile, flags=FUTURE,
+def known(seconds, hardened, stopped):
+    """What RUN knows."""
+    return dict(
+        clock=monotonic, collect=enable, rest=disable, setitimer=setitimer, alarm=alarm, real=ITIMER_REAL, execute=exec, compile=compile, flags=FUTURE,
         seconds=seconds if hardened else int(seconds), again=0.05 if hardened else 0,  # again and again: a timeout that is caught comes back
         module=types.ModuleType if hardened else None,  # a module such as any other, known by its name to dataclasses
         table=TABLES[hardened], dict=dict, modules=sys.modules, stopped=stopped, anything=BaseException, type=type, type_name=type_name, length=len,
         most=MESSAGE, twice=(1, 2),
     )
+
+
+def runner(seconds, hardened):
+    """Closes the ways out of foreign code and returns the function that runs one program: None if it ended well, else the error."""
+    stopped = make_timeout(BaseException if hardened else Exception)
+    # The interrupted frame is an argument of a handler, and no function of Python may have it: of max(signum, frame, key=ring) ring sees signum alone.
+    signal(SIGALRM, functools.partial(max, key=enclosed(RING, stopped=stopped)))
+    run = enclosed(RUN, **known(seconds, hardened, stopped))
     sys.setrecursionlimit(1000 + depth() - FRAMES_BELOW)
     lock_down()
     watch()
