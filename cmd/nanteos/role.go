@@ -37,12 +37,13 @@ names the file of a network of your own; without it the public Grail network is 
 // role is what the commands mine and validate have in common.
 type role struct {
 	t       terminal
-	command string // mine or validate
+	command string // mine, validate or train
 
 	wallet keyPlace
 	chain  chainPlace
 
 	data, metrics string
+	mirrors       []string
 	verbose       int
 }
 
@@ -111,12 +112,17 @@ func (r *role) flags(cmd *cobra.Command) {
 	r.chain.flags(cmd)
 	r.wallet.flags(cmd, true)
 	f.StringVar(&r.data, "data", "", "folder to keep the role's state in (default ~/.nanteos, a folder for each network and hotkey)")
+	f.StringArrayVar(&r.mirrors, "mirror", nil, "folder with a copy of the trainer's bucket, to get checkpoints from as well; may be given several times")
 	f.StringVar(&r.metrics, "metrics", "", "serve /metrics and /health on this address, such as 127.0.0.1:9100")
 	f.CountVarP(&r.verbose, "verbose", "v", "tell phases and groups (-v), or every event (-vv)")
 }
 
 // run opens what the role needs, from the nearest to the farthest, and runs it until ctx ends.
 func (r *role) run(ctx context.Context, noBeacon bool, do func(context.Context, operator.Config) error) (err error) {
+	mirrors, err := r.openMirrors()
+	if err != nil {
+		return err
+	}
 	place, err := r.wallet.wallet()
 	if err != nil {
 		return err
@@ -136,6 +142,7 @@ func (r *role) run(ctx context.Context, noBeacon bool, do func(context.Context, 
 	}
 	cfg := operator.Config{
 		Network: n, Hotkey: pair, Store: r.store(), NoBeacon: noBeacon, Dir: r.data, Name: place.HotkeyName(), Status: status.New(status.Options{}),
+		Mirrors: mirrors,
 	}
 	k := kit(r.t, false)
 	defer func() { err = errors.Join(err, k.Close()) }()
@@ -156,6 +163,25 @@ func (r *role) run(ctx context.Context, noBeacon bool, do func(context.Context, 
 		fmt.Fprintf(r.t.out, "%s: %s on %s, subnet %d, %s\n", r.command, key.Address(), n.Name, n.Chain.NetUID, strings.Join(n.Chain.Endpoints, ", "))
 	}
 	return r.mend(r.show(ctx, cfg, do), place, n)
+}
+
+// openMirrors opens the copies of the trainer's bucket.
+func (r *role) openMirrors() (out []node.Bucket, err error) {
+	for _, dir := range r.mirrors {
+		info, err := os.Stat(dir)
+		if err == nil && !info.IsDir() {
+			err = errors.New("it is no folder")
+		}
+		if err != nil {
+			return nil, devnet.WithHint(fmt.Errorf("couldn't use mirror %s: %w", dir, err), "a mirror is a folder with a copy of the trainer's bucket, as rclone makes it")
+		}
+		b, err := bucket.OpenDir(bucket.DirConfig{Root: dir})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, b)
+	}
+	return out, nil
 }
 
 // store is the bucket that the environment names.

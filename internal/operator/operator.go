@@ -46,6 +46,8 @@ type Config struct {
 	Dir, Models string
 	// Environments opens the environments that checkpoints ask for; nil: those that need no tools.
 	Environments *node.Environments
+	// Mirrors are copies of the trainer's bucket, from which checkpoints are got as well. They are trusted with nothing.
+	Mirrors []node.Bucket
 	// Name is the role's name in events.
 	Name string
 	// Status gets events.
@@ -171,7 +173,10 @@ func open(ctx context.Context, cfg *Config, name string) (*role, error) {
 		return nil, err
 	}
 	peers := node.NewPeers(cfg.Chain, node.OpenPeer(cfg.Store))
-	r.store = &checkpoints.Store{Rules: cfg.Network.Rules, Buckets: peers, Cache: cache, Library: engine.NewLibrary(engine.Config{}), Environments: cfg.Environments}
+	r.store = &checkpoints.Store{
+		Rules: cfg.Network.Rules, Buckets: peers, Cache: cache, Library: engine.NewLibrary(engine.Config{}), Environments: cfg.Environments,
+		Mirrors: cfg.Mirrors, Dropped: r.dropped,
+	}
 	return r, nil
 }
 
@@ -215,6 +220,12 @@ func (r *role) announce(ctx context.Context) (*bucket.S3, error) {
 		return nil, errors.Join(err, own.Close())
 	}
 	return own, nil
+}
+
+// dropped tells of a bucket that was given up while a checkpoint was fetched.
+func (r *role) dropped(label int64, d checkpoint.Dropped) {
+	r.sink.Emit(status.Event{Time: time.Now(), Kind: status.Fault, Window: label, Reason: fmt.Sprintf("bucket %s is not asked any more for checkpoint %d: %v", d.Bucket, label, d.Err),
+		Hint: "the checkpoint is fetched from the others; copy the trainer's bucket again, or leave this mirror out"})
 }
 
 func (r *role) fault(err error) {
