@@ -305,10 +305,10 @@ func TestNothingToLearn(t *testing.T) {
 		w.vouch(chief, 10, true, honest)
 		w.vouch(second, 10, true, honest)
 		w.until(22)
-		w.shelf.none = true
+		w.shelf.none.Store(true)
 		w.act(20)
 		w.until(32)
-		w.shelf.none = false
+		w.shelf.none.Store(false)
 		w.until(38) // of window 30 there is nothing at all
 		w.until(49)
 		w.check(stop())

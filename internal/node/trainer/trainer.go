@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/nanteos/nanteos/grail"
@@ -92,6 +93,7 @@ type Trainer struct {
 	// failures counts the turns of window failedIn that came to nothing.
 	failures int
 	failedIn int64
+	seen     atomic.Int64 // the window of the newest block: who follows the chain tells of it too
 }
 
 // errKilled ends a driver whose probe wants it dead.
@@ -210,7 +212,7 @@ func (t *Trainer) patience() time.Duration {
 
 // silence tells of trouble with the chain.
 func (t *Trainer) silence(err error) {
-	t.emit(status.Event{Kind: status.Fault, Window: t.state.Window, Reason: err.Error(), Hint: "check the chain's endpoint; nothing is trained or published meanwhile"})
+	t.emit(status.Event{Kind: status.Fault, Window: t.seen.Load(), Reason: err.Error(), Hint: "check the chain's endpoint; nothing is trained or published meanwhile"})
 }
 
 // restore takes the current turn up again after a later one came to nothing. An engine that can't do that is opened anew: it may be a process that died.
@@ -262,6 +264,7 @@ func (t *Trainer) follow(ctx context.Context) error {
 			return err
 		}
 		w := t.windowOf(block)
+		t.seen.Store(w)
 		if w < t.state.Window && !behind {
 			behind = true
 			t.emit(status.Event{Kind: status.Fault, Window: w, Block: block,

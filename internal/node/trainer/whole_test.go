@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -110,13 +111,8 @@ func TestKilled(t *testing.T) {
 			w := newWorld(t)
 			defer w.end()
 			dead := make(chan struct{})
-			killed := false
-			kill(w, func() {
-				if !killed {
-					killed = true
-					close(dead)
-				}
-			})
+			var once sync.Once
+			kill(w, func() { once.Do(func() { close(dead) }) })
 			played := make(chan struct{})
 			go func() {
 				defer close(played)
@@ -162,12 +158,14 @@ func TestKilled(t *testing.T) {
 		})
 		return weights, canaries
 	}
-	steps, calls := 0, 0
+	steps := 0
+	var asked atomic.Int64
 	var names []string
 	want, sung := play(t, func(w *world, _ func()) {
 		w.probe = func(name string) bool { steps++; names = append(names, name); return false }
-		w.own = &mortal{Bucket: w.own, die: func() bool { calls++; return false }}
+		w.own = &mortal{Bucket: w.own, die: func() bool { asked.Add(1); return false }}
 	})
+	calls := int(asked.Load())
 	if len(sung) != 4 || steps < 60 || calls < 20 {
 		t.Fatalf("%d checkpoints, %d steps, %d calls of the bucket", len(sung), steps, calls)
 	}
@@ -187,9 +185,9 @@ func TestKilled(t *testing.T) {
 		t.Run("step "+names[at-1], func(t *testing.T) {
 			t.Parallel()
 			got, canaries := play(t, func(w *world, die func()) {
-				n := 0
+				var n atomic.Int64
 				w.probe = func(string) bool {
-					if n++; n == at {
+					if n.Add(1) == int64(at) {
 						die()
 						return true
 					}
@@ -203,9 +201,9 @@ func TestKilled(t *testing.T) {
 		t.Run("bucket", func(t *testing.T) {
 			t.Parallel()
 			got, canaries := play(t, func(w *world, die func()) {
-				n := 0
+				var n atomic.Int64
 				w.own = &mortal{Bucket: w.own, die: func() bool {
-					if n++; n >= at {
+					if n.Add(1) >= int64(at) {
 						die()
 						return true
 					}
@@ -364,16 +362,16 @@ func TestPublisherTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer w.end()
-		down := false
+		var down atomic.Bool
 		w.own = &bucket.Faulty{Bucket: w.own, Choose: func(c bucket.Call) bucket.Fault {
-			if down && c.Op == "put" {
+			if down.Load() && c.Op == "put" {
 				return bucket.Fails
 			}
 			return bucket.Works
 		}}
 		stop, _ := w.start()
 		w.until(5)
-		down = true
+		down.Store(true)
 		w.act(10)
 		w.act(20)
 		w.until(35)
@@ -383,7 +381,7 @@ func TestPublisherTrouble(t *testing.T) {
 		if m := w.markers(); len(m) != 1 {
 			t.Errorf("markers %v", m)
 		}
-		down = false
+		down.Store(false)
 		w.until(38)
 		if m := w.markers(); len(m) != 2 || !slices.Equal(m[30], []int64{30}) {
 			t.Errorf("markers %v", m)
@@ -404,20 +402,20 @@ func TestNoMarkerForThePast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer w.end()
-		down := false
+		var down atomic.Bool
 		w.own = &bucket.Faulty{Bucket: w.own, Choose: func(c bucket.Call) bucket.Fault {
-			if down && c.Op == "put" && strings.Contains(c.Key, "READY-") {
+			if down.Load() && c.Op == "put" && strings.Contains(c.Key, "READY-") {
 				return bucket.Fails
 			}
 			return bucket.Works
 		}}
 		stop, _ := w.start()
 		w.until(5)
-		down = true
+		down.Store(true)
 		w.act(10)
 		w.until(39)
 		time.Sleep(blockTime / 2)
-		down = false
+		down.Store(false)
 		w.until(42)
 		w.check(stop())
 		if m := w.markers(); !slices.Equal(m[20], []int64{40}) {

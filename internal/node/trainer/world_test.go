@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -173,12 +174,12 @@ func (e hashEngine) Replay(ctx context.Context, requests []verify.ReplayRequest,
 
 // shelf has one checkpoint.
 type shelf struct {
-	none   bool
+	none   atomic.Bool
 	engine hashEngine
 }
 
 func (s *shelf) Latest(context.Context, int64) (int64, error) {
-	if s.none {
+	if s.none.Load() {
 		return 0, node.ErrNoCheckpoint
 	}
 	return -10, nil
