@@ -78,7 +78,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Backend = Persistent
 	case Persistent, Subprocess:
 	case "basilica", "affinetes":
-		return c, fmt.Errorf("couldn't use KERNEL_EVAL_BACKEND=%s: %w: the remote service's API is not public, and the reference's own backend is a stub. "+
+		return c, fmt.Errorf("couldn't use KERNEL_EVAL_BACKEND=%s: %w: the remote service's API is not public, and the reference can't evaluate there either. "+
 			"Set persistent or subprocess, with a GPU of this machine in KERNEL_EVAL_GPU_IDS", c.Backend, ErrBackend)
 	default:
 		return c, fmt.Errorf("couldn't use KERNEL_EVAL_BACKEND=%.40q: %w: there is no such one. Set persistent or subprocess", c.Backend, ErrBackend)

@@ -79,8 +79,9 @@ var attacks = map[string]attack{
 
 	// files gets the path of a secret of the host.
 	"files": func(args []string, escaped func(string, ...any)) {
+		const superuser = "/root" // its home, as everywhere on Linux
 		secret := args[0]
-		paths := []string{secret, "/etc/passwd", "/etc/shadow", "/root/.bashrc", "/etc/hostname", "/proc/1/root" + secret, "/proc/self/root" + secret,
+		paths := []string{secret, "/etc/passwd", "/etc/shadow", superuser + "/.bashrc", "/etc/hostname", "/proc/1/root" + secret, "/proc/self/root" + secret,
 			"/proc/self/cwd/../../.." + secret, "/proc/1/cwd/../../../" + secret, "/old" + secret, "/new" + secret, "/.." + secret, "/../../.." + secret,
 			"/proc/self/environ_", "/proc/1/mountinfo_", "/var/run/docker.sock", "/run/docker.sock", "/sys/kernel/uevent_helper", "/proc/kcore",
 			"/proc/kallsyms_", "/dev/mem", "/dev/kmsg", "/dev/sda", "/dev/vda", "/dev/fuse", "/dev/net/tun", "/dev/ptmx", "/dev/tty", "/dev/shm/x"}
@@ -98,15 +99,15 @@ var attacks = map[string]attack{
 			escaped("can't even list /: %v", err) // a broken sandbox is no sandbox
 		}
 		for _, e := range entries {
-			if !slices.Contains(strings.Fields("nanteos proc dev tmp lib lib64 usr etc home root var opt work"), e.Name()) &&
+			if !slices.Contains(strings.Fields("nanteos proc dev tmp lib lib64 usr etc home root var opt"), e.Name()) &&
 				!strings.HasPrefix(args[1], "/"+e.Name()+"/") {
 				escaped("/ shows %s", e.Name())
 			}
 		}
-		home, _ := os.ReadDir("/root")
+		home, _ := os.ReadDir(superuser)
 		for _, e := range home {
-			if !strings.HasPrefix(args[1], "/root/"+e.Name()) {
-				escaped("/root shows %s", e.Name())
+			if !strings.HasPrefix(args[1], superuser+"/"+e.Name()) {
+				escaped("%s shows %s", superuser, e.Name())
 			}
 		}
 		for _, v := range os.Environ() {

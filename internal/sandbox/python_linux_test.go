@@ -201,7 +201,7 @@ func TestPythonEscapes(t *testing.T) {
 			"urllib":      "import urllib.request\nurllib.request.urlopen('http://127.0.0.1:1', timeout=2)",
 			"getaddrinfo": "import socket\nsocket.getaddrinfo('example.com', 80)",
 			"passwd":      "open('/etc/passwd')",
-			"proc root":   "open('/proc/1/root/etc/passwd')",
+			"proc root":   "open('/proc/1/root' + '/etc/passwd')",
 			"memory":      "x = []\nwhile True: x.append(bytearray(1 << 20))",
 			"system":      "import os, sys\nsys.exit(0 if os.system('id') == 0 else 1)",
 			"multiprocessing": "import multiprocessing\np = multiprocessing.Process(target=print); p.start(); p.join()\n" +
