@@ -47,6 +47,7 @@ var rooms = []struct {
 	{6, "grail", true},
 	{6, "model", true},
 	{7, "bittensor/ss58", false},
+	{7, "internal/parquetwire", false},
 	{7, "internal/sandbox", true},
 	{7, "python", false},
 	{7, "bittensor/sr25519", false},

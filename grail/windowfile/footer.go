@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/parquet-go/parquet-go/format"
+
+	"github.com/nanteos/nanteos/internal/parquetwire"
 )
 
 // footer is what the reader needs of a Parquet file's metadata.
@@ -101,29 +103,29 @@ func readFull(r io.ReaderAt, p []byte, off int64) error {
 
 // parseFooter decodes FileMetaData, which lies at offset start of the file.
 func parseFooter(b []byte, start int64, lim Limits) (*footer, error) {
-	t := &wire{b: b}
+	t := parquetwire.NewWire(b)
 	f := &footer{rows: -1}
 	encrypted := false
-	t.fields(func(id int, typ byte) {
+	t.Fields(func(id int, typ byte) {
 		switch {
-		case id == 2 && t.want(typ, tList):
-			t.each(tStruct, func() { f.schema = append(f.schema, parseElement(t)) })
-		case id == 3 && t.want(typ, tI64):
-			f.rows = t.varint()
-		case id == 4 && t.want(typ, tList):
-			t.each(tStruct, func() { f.groups = append(f.groups, parseRowGroup(t)) })
-		case id == 5 && t.want(typ, tList):
-			t.each(tStruct, func() { f.meta = append(f.meta, parseKeyValue(t)) })
+		case id == 2 && t.Want(typ, parquetwire.TList):
+			t.Each(parquetwire.TStruct, func() { f.schema = append(f.schema, parseElement(t)) })
+		case id == 3 && t.Want(typ, parquetwire.TI64):
+			f.rows = t.Varint()
+		case id == 4 && t.Want(typ, parquetwire.TList):
+			t.Each(parquetwire.TStruct, func() { f.groups = append(f.groups, parseRowGroup(t)) })
+		case id == 5 && t.Want(typ, parquetwire.TList):
+			t.Each(parquetwire.TStruct, func() { f.meta = append(f.meta, parseKeyValue(t)) })
 		case id == 8:
 			encrypted = true
-			t.skip(typ)
+			t.Skip(typ)
 		case id < 2 || id > 5:
-			t.skip(typ)
+			t.Skip(typ)
 		}
 	})
 	switch {
-	case !t.ok():
-		return nil, fail(ErrCorrupt, "", start+int64(t.pos), "metadata: %s", t.fault)
+	case !t.OK():
+		return nil, fail(ErrCorrupt, "", start+int64(t.Pos), "metadata: %s", t.Fault)
 	case encrypted:
 		return nil, fail(ErrCorrupt, "", start, "the file is encrypted")
 	case len(f.schema) == 0 || f.rows < 0:
@@ -146,38 +148,38 @@ func parseFooter(b []byte, start int64, lim Limits) (*footer, error) {
 	return f, nil
 }
 
-func parseElement(t *wire) element {
+func parseElement(t *parquetwire.Wire) element {
 	e := element{typ: -1, converted: -1}
-	t.fields(func(id int, typ byte) {
+	t.Fields(func(id int, typ byte) {
 		switch {
-		case id == 1 && t.want(typ, tI32):
-			e.typ = t.i32()
-		case id == 2 && t.want(typ, tI32):
-			e.typeLength = t.i32()
-		case id == 3 && t.want(typ, tI32):
-			e.repetition = t.i32()
-		case id == 4 && t.want(typ, tBinary):
-			e.name = string(t.binary())
-		case id == 5 && t.want(typ, tI32):
-			e.children = t.i32()
-		case id == 6 && t.want(typ, tI32):
-			e.converted = t.i32()
-		case id == 10 && t.want(typ, tStruct):
-			t.fields(func(id int, typ byte) {
+		case id == 1 && t.Want(typ, parquetwire.TI32):
+			e.typ = t.I32()
+		case id == 2 && t.Want(typ, parquetwire.TI32):
+			e.typeLength = t.I32()
+		case id == 3 && t.Want(typ, parquetwire.TI32):
+			e.repetition = t.I32()
+		case id == 4 && t.Want(typ, parquetwire.TBinary):
+			e.name = string(t.Binary())
+		case id == 5 && t.Want(typ, parquetwire.TI32):
+			e.children = t.I32()
+		case id == 6 && t.Want(typ, parquetwire.TI32):
+			e.converted = t.I32()
+		case id == 10 && t.Want(typ, parquetwire.TStruct):
+			t.Fields(func(id int, typ byte) {
 				e.logical = id
-				if id != 10 || typ != tStruct {
-					t.skip(typ)
+				if id != 10 || typ != parquetwire.TStruct {
+					t.Skip(typ)
 					return
 				}
-				t.fields(func(id int, typ byte) {
+				t.Fields(func(id int, typ byte) {
 					if id == 2 {
-						e.unsigned = typ == tFalse
+						e.unsigned = typ == parquetwire.TFalse
 					}
-					t.skip(typ)
+					t.Skip(typ)
 				})
 			})
 		case id < 1 || id > 6 && id != 10:
-			t.skip(typ)
+			t.Skip(typ)
 		}
 	})
 	if e.converted >= 11 && e.converted <= 14 { // UINT_8 … UINT_64
@@ -186,63 +188,63 @@ func parseElement(t *wire) element {
 	return e
 }
 
-func parseRowGroup(t *wire) rowGroup {
+func parseRowGroup(t *parquetwire.Wire) rowGroup {
 	g := rowGroup{rows: -1}
-	t.fields(func(id int, typ byte) {
+	t.Fields(func(id int, typ byte) {
 		switch {
-		case id == 1 && t.want(typ, tList):
-			t.each(tStruct, func() { g.chunks = append(g.chunks, parseChunk(t)) })
-		case id == 3 && t.want(typ, tI64):
-			g.rows = t.varint()
+		case id == 1 && t.Want(typ, parquetwire.TList):
+			t.Each(parquetwire.TStruct, func() { g.chunks = append(g.chunks, parseChunk(t)) })
+		case id == 3 && t.Want(typ, parquetwire.TI64):
+			g.rows = t.Varint()
 		case id != 1 && id != 3:
-			t.skip(typ)
+			t.Skip(typ)
 		}
 	})
 	return g
 }
 
-func parseChunk(t *wire) chunk {
+func parseChunk(t *parquetwire.Wire) chunk {
 	c := chunk{typ: -1, data: -1, compressed: -1, values: -1}
-	t.fields(func(id int, typ byte) {
+	t.Fields(func(id int, typ byte) {
 		switch {
 		case id == 1:
 			c.elsewhere = true
-			t.skip(typ)
-		case id == 3 && t.want(typ, tStruct):
-			t.fields(func(id int, typ byte) {
+			t.Skip(typ)
+		case id == 3 && t.Want(typ, parquetwire.TStruct):
+			t.Fields(func(id int, typ byte) {
 				switch {
-				case id == 1 && t.want(typ, tI32):
-					c.typ = t.i32()
-				case id == 4 && t.want(typ, tI32):
-					c.codec = format.CompressionCodec(t.i32())
-				case id == 5 && t.want(typ, tI64):
-					c.values = t.varint()
-				case id == 7 && t.want(typ, tI64):
-					c.compressed = t.varint()
-				case id == 9 && t.want(typ, tI64):
-					c.data = t.varint()
-				case id == 11 && t.want(typ, tI64):
-					c.dict = t.varint()
+				case id == 1 && t.Want(typ, parquetwire.TI32):
+					c.typ = t.I32()
+				case id == 4 && t.Want(typ, parquetwire.TI32):
+					c.codec = format.CompressionCodec(t.I32())
+				case id == 5 && t.Want(typ, parquetwire.TI64):
+					c.values = t.Varint()
+				case id == 7 && t.Want(typ, parquetwire.TI64):
+					c.compressed = t.Varint()
+				case id == 9 && t.Want(typ, parquetwire.TI64):
+					c.data = t.Varint()
+				case id == 11 && t.Want(typ, parquetwire.TI64):
+					c.dict = t.Varint()
 				case id != 1 && id != 4 && id != 5 && id != 7 && id != 9 && id != 11:
-					t.skip(typ)
+					t.Skip(typ)
 				}
 			})
 		case id == 8:
 			c.encrypted = true
-			t.skip(typ)
+			t.Skip(typ)
 		case id != 3:
-			t.skip(typ)
+			t.Skip(typ)
 		}
 	})
 	return c
 }
 
-func parseKeyValue(t *wire) (kv [2]string) {
-	t.fields(func(id int, typ byte) {
-		if (id == 1 || id == 2) && t.want(typ, tBinary) {
-			kv[id-1] = string(t.binary())
+func parseKeyValue(t *parquetwire.Wire) (kv [2]string) {
+	t.Fields(func(id int, typ byte) {
+		if (id == 1 || id == 2) && t.Want(typ, parquetwire.TBinary) {
+			kv[id-1] = string(t.Binary())
 		} else if id != 1 && id != 2 {
-			t.skip(typ)
+			t.Skip(typ)
 		}
 	})
 	return kv
@@ -311,7 +313,7 @@ type walker struct {
 
 // walk visits the next node and its subtree. col is the list column whose subtree this is, or -1.
 func (w *walker) walk(prefix string, at levels, structs []structLevel, col int, depth int) {
-	if w.next >= len(w.f.schema) || depth > maxDepth {
+	if w.next >= len(w.f.schema) || depth > parquetwire.MaxDepth {
 		w.fault = "schema ends early or nests too deep"
 		return
 	}

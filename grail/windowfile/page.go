@@ -6,6 +6,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/nanteos/nanteos/grail"
+	"github.com/nanteos/nanteos/internal/parquetwire"
 )
 
 // pageHeader is what precedes every page.
@@ -25,60 +26,60 @@ type pageHeader struct {
 
 // parsePageHeader decodes a header at the start of b and says how long it is.
 func parsePageHeader(b []byte) (h pageHeader, length int, fault string) {
-	t := &wire{b: b}
+	t := parquetwire.NewWire(b)
 	h = pageHeader{typ: -1, compressed: -1, uncompressed: -1, values: -1, rows: -1, defEncoding: format.RLE, repEncoding: format.RLE}
-	number := func(p *int) { *p = int(t.i32()) }
-	t.fields(func(id int, typ byte) {
+	number := func(p *int) { *p = int(t.I32()) }
+	t.Fields(func(id int, typ byte) {
 		switch {
-		case id == 1 && t.want(typ, tI32):
-			h.typ = t.i32()
-		case id == 2 && t.want(typ, tI32):
+		case id == 1 && t.Want(typ, parquetwire.TI32):
+			h.typ = t.I32()
+		case id == 2 && t.Want(typ, parquetwire.TI32):
 			number(&h.uncompressed)
-		case id == 3 && t.want(typ, tI32):
+		case id == 3 && t.Want(typ, parquetwire.TI32):
 			number(&h.compressed)
-		case (id == 5 || id == 7) && t.want(typ, tStruct): // data page, dictionary page
-			t.fields(func(f int, typ byte) {
+		case (id == 5 || id == 7) && t.Want(typ, parquetwire.TStruct): // data page, dictionary page
+			t.Fields(func(f int, typ byte) {
 				switch {
-				case f == 1 && t.want(typ, tI32):
+				case f == 1 && t.Want(typ, parquetwire.TI32):
 					number(&h.values)
-				case f == 2 && t.want(typ, tI32):
-					h.encoding = format.Encoding(t.i32())
-				case f == 3 && id == 5 && t.want(typ, tI32):
-					h.defEncoding = format.Encoding(t.i32())
-				case f == 4 && id == 5 && t.want(typ, tI32):
-					h.repEncoding = format.Encoding(t.i32())
+				case f == 2 && t.Want(typ, parquetwire.TI32):
+					h.encoding = format.Encoding(t.I32())
+				case f == 3 && id == 5 && t.Want(typ, parquetwire.TI32):
+					h.defEncoding = format.Encoding(t.I32())
+				case f == 4 && id == 5 && t.Want(typ, parquetwire.TI32):
+					h.repEncoding = format.Encoding(t.I32())
 				case f > 4 || f < 1 || f > 2 && id == 7:
-					t.skip(typ)
+					t.Skip(typ)
 				}
 			})
-		case id == 8 && t.want(typ, tStruct): // data page version 2
-			t.fields(func(f int, typ byte) {
+		case id == 8 && t.Want(typ, parquetwire.TStruct): // data page version 2
+			t.Fields(func(f int, typ byte) {
 				switch {
-				case f == 1 && t.want(typ, tI32):
+				case f == 1 && t.Want(typ, parquetwire.TI32):
 					number(&h.values)
-				case f == 3 && t.want(typ, tI32):
+				case f == 3 && t.Want(typ, parquetwire.TI32):
 					number(&h.rows)
-				case f == 4 && t.want(typ, tI32):
-					h.encoding = format.Encoding(t.i32())
-				case f == 5 && t.want(typ, tI32):
+				case f == 4 && t.Want(typ, parquetwire.TI32):
+					h.encoding = format.Encoding(t.I32())
+				case f == 5 && t.Want(typ, parquetwire.TI32):
 					number(&h.defBytes)
-				case f == 6 && t.want(typ, tI32):
+				case f == 6 && t.Want(typ, parquetwire.TI32):
 					number(&h.repBytes)
 				case f == 7:
-					h.stored = typ == tFalse
-					t.skip(typ)
+					h.stored = typ == parquetwire.TFalse
+					t.Skip(typ)
 				case f == 2 || f < 1 || f > 7:
-					t.skip(typ)
+					t.Skip(typ)
 				}
 			})
 		case id == 4 || id == 6 || id < 1 || id > 8:
-			t.skip(typ)
+			t.Skip(typ)
 		}
 	})
-	if t.ok() && (h.typ < 0 || h.compressed < 0 || h.uncompressed < 0) {
-		return h, t.pos, "page header without type or sizes"
+	if t.OK() && (h.typ < 0 || h.compressed < 0 || h.uncompressed < 0) {
+		return h, t.Pos, "page header without type or sizes"
 	}
-	return h, t.pos, t.fault
+	return h, t.Pos, t.Fault
 }
 
 // pages walks the pages of one column chunk and hands out its values in blocks.
@@ -96,7 +97,7 @@ type pages struct {
 	seen       int
 	plain      []byte // decompressed page
 	vals       values
-	def, rep   rle
+	def, rep   parquetwire.RLE
 	flatDef    bool // no definition levels in the page: all present
 	n, i, v    int  // block: entries, next entry, next value
 	defs, reps [blockSize]uint32
@@ -310,8 +311,8 @@ func (p *pages) open(h pageHeader) error {
 		}
 		body = b
 	}
-	p.rep = newRLE(reps, bitWidth(uint32(p.leaf.maxRep)))
-	p.def = newRLE(defs, bitWidth(uint32(p.leaf.maxDef)))
+	p.rep = parquetwire.NewRLE(reps, parquetwire.BitWidth(uint32(p.leaf.maxRep)))
+	p.def = parquetwire.NewRLE(defs, parquetwire.BitWidth(uint32(p.leaf.maxDef)))
 	p.flatDef = p.leaf.maxDef == 0
 	p.pageLeft = h.values
 	present := h.values
@@ -352,12 +353,12 @@ func (p *pages) countPresent(defs []byte, n int) (int, error) {
 	if p.flatDef {
 		return n, nil
 	}
-	r := newRLE(defs, bitWidth(uint32(p.leaf.maxDef)))
+	r := parquetwire.NewRLE(defs, parquetwire.BitWidth(uint32(p.leaf.maxDef)))
 	count := 0
 	var buf [blockSize]uint32
 	for n > 0 {
 		b := buf[:min(n, blockSize)]
-		if !r.read(b) {
+		if !r.Read(b) {
 			return 0, p.fault(ErrCorrupt, "definition levels end early")
 		}
 		for _, d := range b {
@@ -377,13 +378,13 @@ func (p *pages) block() error {
 	p.n, p.i, p.v = n, 0, 0
 	l := p.leaf
 	if l.maxRep > 0 {
-		if !p.rep.read(p.reps[:n]) {
+		if !p.rep.Read(p.reps[:n]) {
 			return p.fault(ErrCorrupt, "repetition levels end early")
 		}
 	}
 	present := n
 	if !p.flatDef {
-		if !p.def.read(p.defs[:n]) {
+		if !p.def.Read(p.defs[:n]) {
 			return p.fault(ErrCorrupt, "definition levels end early")
 		}
 		present = 0

@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go/format"
+
+	"github.com/nanteos/nanteos/internal/parquetwire"
 )
 
 // Faults of a page's values; the reader adds column and offset.
@@ -34,7 +36,7 @@ type values struct {
 	enc   format.Encoding
 	b     []byte
 	pos   int
-	index rle // RLE_DICTIONARY and RLE
+	index parquetwire.RLE // RLE_DICTIONARY and RLE
 	dict  *dictionary
 	ints  []int64 // delta encodings, decoded up front
 	texts []string
@@ -80,7 +82,7 @@ func (v *values) start(enc format.Encoding, b []byte, count int, grow func(int64
 		if b[0] > 32 {
 			return errIndex
 		}
-		v.index = newRLE(b[1:], uint(b[0]))
+		v.index = parquetwire.NewRLE(b[1:], uint(b[0]))
 		return nil
 	case format.RLE:
 		if typ != format.Boolean {
@@ -92,7 +94,7 @@ func (v *values) start(enc format.Encoding, b []byte, count int, grow func(int64
 		if len(b) < 4 || uint64(binary.LittleEndian.Uint32(b)) > uint64(len(b)-4) {
 			return errShort
 		}
-		v.index = newRLE(b[4:4+binary.LittleEndian.Uint32(b)], 1)
+		v.index = parquetwire.NewRLE(b[4:4+binary.LittleEndian.Uint32(b)], 1)
 		return nil
 	case format.DeltaBinaryPacked:
 		if typ != format.Int32 && typ != format.Int64 {
@@ -249,7 +251,7 @@ func (v *values) readSpans(dst [][2]uint32) error {
 // readBools decodes len(dst) booleans: one bit each, or runs.
 func (v *values) readBools(dst []bool) error {
 	if v.enc == format.RLE {
-		if !v.index.read(v.idx[:len(dst)]) {
+		if !v.index.Read(v.idx[:len(dst)]) {
 			return errShort
 		}
 		for i := range dst {
@@ -294,7 +296,7 @@ func lookup[T any](v *values, dst, dict []T) error {
 		return errShort
 	}
 	idx := v.idx[:len(dst)]
-	if !v.index.read(idx) {
+	if !v.index.Read(idx) {
 		return errShort
 	}
 	for i, x := range idx {

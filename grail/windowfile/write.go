@@ -13,6 +13,7 @@ import (
 
 	"github.com/nanteos/nanteos/grail"
 	"github.com/nanteos/nanteos/internal/cpython"
+	"github.com/nanteos/nanteos/internal/parquetwire"
 )
 
 // Options tunes how a file is written; the zero value writes as the reference does.
@@ -301,7 +302,7 @@ func (f *fileWriter) pageOut(h format.PageHeader, page []byte) int64 {
 func appendLevels(dst []byte, levels []uint32, top uint32) []byte {
 	at := len(dst)
 	dst = append(dst, 0, 0, 0, 0)
-	dst = appendRLE(dst, levels, bitWidth(top))
+	dst = appendRLE(dst, levels, parquetwire.BitWidth(top))
 	binary.LittleEndian.PutUint32(dst[at:], uint32(len(dst)-at-4))
 	return dst
 }
@@ -403,7 +404,7 @@ func (d *dictionaryOut) append(dst []byte, b *batch) []byte {
 	}
 	width := uint(1)
 	if d.n > 1 {
-		width = bitWidth(uint32(d.n - 1))
+		width = parquetwire.BitWidth(uint32(d.n - 1))
 	}
 	return appendRLE(append(dst, byte(width)), d.index, width)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/nanteos/nanteos/internal/parquetwire"
 	"github.com/nanteos/nanteos/task/dataset"
 )
 
@@ -89,33 +90,33 @@ func readAt(r io.ReaderAt, p []byte, off int64) error {
 }
 
 func parseFooter(b []byte, lim Limits) (*footer, error) {
-	t := &wire{b: b}
+	t := parquetwire.NewWire(b)
 	f := &footer{}
 	rows := int64(-1)
-	t.fields(func(id int, typ byte) {
+	t.Fields(func(id int, typ byte) {
 		switch {
-		case id == 2 && t.want(typ, tList):
-			t.each(tStruct, func() {
+		case id == 2 && t.Want(typ, parquetwire.TList):
+			t.Each(parquetwire.TStruct, func() {
 				if f.schema = append(f.schema, parseElement(t)); len(f.schema) > maxElements {
-					t.fail("the schema has too many columns")
+					t.Fail("the schema has too many columns")
 				}
 			})
-		case id == 3 && t.want(typ, tI64):
-			rows = t.varint()
-		case id == 4 && t.want(typ, tList):
-			t.each(tStruct, func() {
+		case id == 3 && t.Want(typ, parquetwire.TI64):
+			rows = t.Varint()
+		case id == 4 && t.Want(typ, parquetwire.TList):
+			t.Each(parquetwire.TStruct, func() {
 				if f.groups = append(f.groups, parseGroup(t)); len(f.groups) > maxGroups {
-					t.fail("too many row groups")
+					t.Fail("too many row groups")
 				}
 			})
 		case id == 8: // encryption
-			t.fail("the file is encrypted")
+			t.Fail("the file is encrypted")
 		case id < 2 || id > 4:
-			t.skip(typ)
+			t.Skip(typ)
 		}
 	})
-	if !t.ok() {
-		return nil, corrupt("%s", t.fault)
+	if !t.OK() {
+		return nil, corrupt("%s", t.Fault)
 	}
 	if rows < 0 || rows > int64(lim.Rows) {
 		return nil, fmt.Errorf("%w: it says %d rows, at most %d are read", ErrTooLarge, rows, lim.Rows)
@@ -134,74 +135,74 @@ func parseFooter(b []byte, lim Limits) (*footer, error) {
 	return f, nil
 }
 
-func parseElement(t *wire) element {
+func parseElement(t *parquetwire.Wire) element {
 	e := element{typ: -1}
-	t.fields(func(id int, typ byte) {
+	t.Fields(func(id int, typ byte) {
 		switch {
-		case id == 1 && t.want(typ, tI32):
-			e.typ = t.i32()
-		case id == 3 && t.want(typ, tI32):
-			e.repetition = t.i32()
-		case id == 4 && t.want(typ, tBinary):
-			e.name = string(t.binary())
-		case id == 5 && t.want(typ, tI32):
-			e.children = int(t.i32())
+		case id == 1 && t.Want(typ, parquetwire.TI32):
+			e.typ = t.I32()
+		case id == 3 && t.Want(typ, parquetwire.TI32):
+			e.repetition = t.I32()
+		case id == 4 && t.Want(typ, parquetwire.TBinary):
+			e.name = string(t.Binary())
+		case id == 5 && t.Want(typ, parquetwire.TI32):
+			e.children = int(t.I32())
 		case id == 2 || id < 1 || id > 5:
-			t.skip(typ)
+			t.Skip(typ)
 		}
 	})
 	return e
 }
 
-func parseGroup(t *wire) rowGroup {
+func parseGroup(t *parquetwire.Wire) rowGroup {
 	g := rowGroup{rows: -1}
-	t.fields(func(id int, typ byte) {
+	t.Fields(func(id int, typ byte) {
 		switch {
-		case id == 1 && t.want(typ, tList):
-			t.each(tStruct, func() {
+		case id == 1 && t.Want(typ, parquetwire.TList):
+			t.Each(parquetwire.TStruct, func() {
 				if g.chunks = append(g.chunks, parseChunk(t)); len(g.chunks) > maxElements {
-					t.fail("a row group has too many columns")
+					t.Fail("a row group has too many columns")
 				}
 			})
-		case id == 3 && t.want(typ, tI64):
-			if n := t.varint(); n >= 0 && n < 1<<31 {
+		case id == 3 && t.Want(typ, parquetwire.TI64):
+			if n := t.Varint(); n >= 0 && n < 1<<31 {
 				g.rows = int(n)
 			}
 		case id != 1 && id != 3:
-			t.skip(typ)
+			t.Skip(typ)
 		}
 	})
 	return g
 }
 
-func parseChunk(t *wire) chunk {
+func parseChunk(t *parquetwire.Wire) chunk {
 	c := chunk{typ: -1}
-	t.fields(func(id int, typ byte) {
+	t.Fields(func(id int, typ byte) {
 		switch {
 		case id == 1:
 			c.elsewhere = true
-			t.skip(typ)
-		case id == 3 && t.want(typ, tStruct):
-			t.fields(func(id int, typ byte) {
+			t.Skip(typ)
+		case id == 3 && t.Want(typ, parquetwire.TStruct):
+			t.Fields(func(id int, typ byte) {
 				switch {
-				case id == 1 && t.want(typ, tI32):
-					c.typ = t.i32()
-				case id == 4 && t.want(typ, tI32):
-					c.codec = t.i32()
-				case id == 5 && t.want(typ, tI64):
-					c.values = t.varint()
-				case id == 7 && t.want(typ, tI64):
-					c.compressed = t.varint()
-				case id == 9 && t.want(typ, tI64):
-					c.data = t.varint()
-				case id == 11 && t.want(typ, tI64):
-					c.dictionary = t.varint()
+				case id == 1 && t.Want(typ, parquetwire.TI32):
+					c.typ = t.I32()
+				case id == 4 && t.Want(typ, parquetwire.TI32):
+					c.codec = t.I32()
+				case id == 5 && t.Want(typ, parquetwire.TI64):
+					c.values = t.Varint()
+				case id == 7 && t.Want(typ, parquetwire.TI64):
+					c.compressed = t.Varint()
+				case id == 9 && t.Want(typ, parquetwire.TI64):
+					c.data = t.Varint()
+				case id == 11 && t.Want(typ, parquetwire.TI64):
+					c.dictionary = t.Varint()
 				case id != 1 && id != 4 && id != 5 && id != 7 && id != 9 && id != 11:
-					t.skip(typ)
+					t.Skip(typ)
 				}
 			})
 		case id != 1 && id != 3:
-			t.skip(typ)
+			t.Skip(typ)
 		}
 	})
 	return c
@@ -275,7 +276,7 @@ func (w *walker) next() (element, bool) {
 // skip passes over an element with all below it.
 func (w *walker) skip(depth int) bool {
 	e, ok := w.next()
-	if !ok || depth > maxDepth || e.children < 0 {
+	if !ok || depth > parquetwire.MaxDepth || e.children < 0 {
 		return false
 	}
 	if e.children == 0 {

@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/snappy"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/nanteos/nanteos/internal/parquetwire"
 	"github.com/nanteos/nanteos/task/dataset"
 )
 
@@ -56,61 +57,61 @@ const (
 )
 
 func parseHeader(b []byte) (header, int, error) {
-	t := &wire{b: b}
+	t := parquetwire.NewWire(b)
 	h := header{typ: -1, compressed: -1, uncompressed: -1, values: -1}
-	number := func(p *int64) { *p = int64(t.i32()) }
-	t.fields(func(id int, typ byte) {
+	number := func(p *int64) { *p = int64(t.I32()) }
+	t.Fields(func(id int, typ byte) {
 		switch {
-		case id == 1 && t.want(typ, tI32):
-			h.typ = t.i32()
-		case id == 2 && t.want(typ, tI32):
+		case id == 1 && t.Want(typ, parquetwire.TI32):
+			h.typ = t.I32()
+		case id == 2 && t.Want(typ, parquetwire.TI32):
 			number(&h.uncompressed)
-		case id == 3 && t.want(typ, tI32):
+		case id == 3 && t.Want(typ, parquetwire.TI32):
 			number(&h.compressed)
-		case (id == 5 || id == 7) && t.want(typ, tStruct):
-			t.fields(func(f int, typ byte) {
+		case (id == 5 || id == 7) && t.Want(typ, parquetwire.TStruct):
+			t.Fields(func(f int, typ byte) {
 				switch {
-				case f == 1 && t.want(typ, tI32):
+				case f == 1 && t.Want(typ, parquetwire.TI32):
 					number(&h.values)
-				case f == 2 && t.want(typ, tI32):
-					h.encoding = t.i32()
-				case (f == 3 || f == 4) && id == 5 && t.want(typ, tI32):
-					if t.i32() != encodingRLE {
-						t.fail("levels in an encoding of old")
+				case f == 2 && t.Want(typ, parquetwire.TI32):
+					h.encoding = t.I32()
+				case (f == 3 || f == 4) && id == 5 && t.Want(typ, parquetwire.TI32):
+					if t.I32() != encodingRLE {
+						t.Fail("levels in an encoding of old")
 					}
 				case f < 1 || f > 4 || f > 2 && id == 7:
-					t.skip(typ)
+					t.Skip(typ)
 				}
 			})
-		case id == 8 && t.want(typ, tStruct):
-			t.fields(func(f int, typ byte) {
+		case id == 8 && t.Want(typ, parquetwire.TStruct):
+			t.Fields(func(f int, typ byte) {
 				switch {
-				case f == 1 && t.want(typ, tI32):
+				case f == 1 && t.Want(typ, parquetwire.TI32):
 					number(&h.values)
-				case f == 4 && t.want(typ, tI32):
-					h.encoding = t.i32()
-				case f == 5 && t.want(typ, tI32):
+				case f == 4 && t.Want(typ, parquetwire.TI32):
+					h.encoding = t.I32()
+				case f == 5 && t.Want(typ, parquetwire.TI32):
 					number(&h.defBytes)
-				case f == 6 && t.want(typ, tI32):
+				case f == 6 && t.Want(typ, parquetwire.TI32):
 					number(&h.repBytes)
 				case f == 7:
-					h.stored = typ == tFalse
-					t.skip(typ)
+					h.stored = typ == parquetwire.TFalse
+					t.Skip(typ)
 				case f == 2 || f == 3 || f < 1 || f > 7:
-					t.skip(typ)
+					t.Skip(typ)
 				}
 			})
 		case id == 4 || id == 6 || id < 1 || id > 8:
-			t.skip(typ)
+			t.Skip(typ)
 		}
 	})
 	switch {
-	case !t.ok():
-		return h, 0, corrupt("a page header: %s", t.fault)
+	case !t.OK():
+		return h, 0, corrupt("a page header: %s", t.Fault)
 	case h.typ < 0 || h.compressed < 0 || h.uncompressed < 0 || h.defBytes < 0 || h.repBytes < 0:
 		return h, 0, corrupt("a page header without type or sizes")
 	}
-	return h, t.pos, nil
+	return h, t.Pos, nil
 }
 
 func (d *decoder) read() error {
@@ -285,8 +286,8 @@ func levels(b []byte, highest uint32, n int) ([]uint32, error) {
 		return nil, nil
 	}
 	out := make([]uint32, n)
-	r := newRLE(b, bitWidth(highest))
-	if !r.read(out) {
+	r := parquetwire.NewRLE(b, parquetwire.BitWidth(highest))
+	if !r.Read(out) {
 		return nil, corrupt("the levels of a page are cut short")
 	}
 	for _, l := range out {
@@ -313,8 +314,8 @@ func (d *decoder) values(encoding int32, b []byte, n int) (texts []string, numbe
 		return nil, nil, corrupt("the values of a page are cut short")
 	}
 	at := make([]uint32, n)
-	r := newRLE(b[1:], uint(b[0]))
-	if !r.read(at) {
+	r := parquetwire.NewRLE(b[1:], uint(b[0]))
+	if !r.Read(at) {
 		return nil, nil, corrupt("the values of a page are cut short")
 	}
 	for _, i := range at {

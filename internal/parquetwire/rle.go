@@ -1,10 +1,10 @@
-package parquet
+package parquetwire
 
 import "encoding/binary"
 
-// rle reads the hybrid of runs and bit-packed groups that Parquet uses for levels, dictionary indices and booleans. Runs are
+// RLE reads the hybrid of runs and bit-packed groups that Parquet uses for levels, dictionary indices and booleans. Runs are
 // expanded into the caller's buffer only, whatever length they claim.
-type rle struct {
+type RLE struct {
 	b      []byte
 	pos    int
 	width  uint
@@ -15,10 +15,11 @@ type rle struct {
 	group  []byte
 }
 
-func newRLE(b []byte, width uint) rle { return rle{b: b, width: width} }
+// NewRLE reads values of a width in bits.
+func NewRLE(b []byte, width uint) RLE { return RLE{b: b, width: width} }
 
-// read fills dst and reports whether there were that many values.
-func (r *rle) read(dst []uint32) bool {
+// Read fills dst and reports whether there were that many values.
+func (r *RLE) Read(dst []uint32) bool {
 	for len(dst) > 0 {
 		if r.run == 0 && !r.header() {
 			return false
@@ -40,7 +41,7 @@ func (r *rle) read(dst []uint32) bool {
 	return true
 }
 
-func (r *rle) header() bool {
+func (r *RLE) header() bool {
 	h, n := binary.Uvarint(r.b[r.pos:])
 	if n <= 0 {
 		return false
@@ -81,7 +82,7 @@ func (r *rle) header() bool {
 	return true
 }
 
-func (r *rle) unpack(dst []uint32) {
+func (r *RLE) unpack(dst []uint32) {
 	w := r.width
 	if w == 0 {
 		clear(dst)
@@ -105,8 +106,8 @@ func (r *rle) unpack(dst []uint32) {
 	r.bits = bit
 }
 
-// bitWidth is the number of bits that hold values up to max.
-func bitWidth(max uint32) uint {
+// BitWidth is the number of bits that hold values up to max.
+func BitWidth(max uint32) uint {
 	w := uint(0)
 	for ; max > 0; max >>= 1 {
 		w++
